@@ -1,0 +1,41 @@
+# Every target works from a clean clone on Debian 12: what is missing is installed first.
+SHELL := /bin/bash
+PYTHON := /usr/bin/python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: setup setup-test run test lint bench clean
+
+setup: .venv/.runtime          ## install what running needs
+
+setup-test: .venv/.dev         ## install what tests and checks need on top
+
+run: setup                     ## stream this machine's process events to the terminal
+	@exec $(BIN)/osmia-run $(ARGS)
+
+test: setup-test               ## the whole test suite
+	$(BIN)/pytest $(ARGS)
+
+lint: setup-test               ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup-test              ## measure; prints a table and writes bench-results/
+	$(BIN)/python -m tests.bench $(ARGS)
+
+clean:
+	rm -rf .venv dist build
+
+# Debian's packages: bcc has no release on PyPI, so the virtual environment sees the system's.
+.venv/.runtime: pyproject.toml scripts/apt-install
+	scripts/apt-install python3-venv python3-bpfcc
+	test -x $(BIN)/python || $(PYTHON) -m venv --system-site-packages .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli]'
+	@touch $@
+
+.venv/.dev: .venv/.runtime
+	scripts/apt-install gcc libc6-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,dev]'
+	@touch $@

@@ -1,0 +1,195 @@
+"""Layouts of the records that the base sensor's programs emit, and their decoders.
+
+Each layout is the Python half of a struct in `c/records.h`; a test compiles that header and holds
+sizes and offsets of the two against each other. Integers are in native byte order.
+
+Decoders take one record as a buffer and return a named tuple; they raise `RecordError` for a
+buffer that no program of ours can have written.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+
+class RecordError(ValueError):
+    """A record is too short for its kind, or of no known kind."""
+
+
+class RecordKind(IntEnum):
+    """First word of every record; also the index of its loss counters."""
+
+    FORK = 1
+    EXEC = 2
+    EXIT = 3
+    DATA = 4
+
+
+class ForkFlag(IntFlag):
+    """What a fork record says about the child."""
+
+    KERNEL_THREAD = 1
+
+
+class ExecFlag(IntFlag):
+    """What could not be read of an exec, and how its file differs from an ordinary one."""
+
+    FILENAME_ERROR = 1
+    ARGUMENTS_ERROR = 2
+    ARGUMENTS_TRUNCATED = 4
+    ENVIRONMENT_ERROR = 8
+    ENVIRONMENT_TRUNCATED = 16
+    NO_CWD = 32
+    CWD_ERROR = 64
+    CWD_TRUNCATED = 128
+    SETUID = 256
+    """The executed file's set-user-ID bit changed the effective user."""
+    SETGID = 512
+    FILE_CAPABILITIES = 1024
+    """The executed file's capabilities raised the permitted set."""
+    KERNEL_THREAD = 2048
+    """Only in task records: the task is a thread of the kernel and has no arguments."""
+
+
+class ExitFlag(IntFlag):
+    """How sure the kernel side is that this is the last thread of its group."""
+
+    MAYBE_REPEATED = 1
+    """Two threads that exit at once may both have sent this record."""
+
+
+class DataKind(IntEnum):
+    """Which string of an exec a data record continues."""
+
+    ARGUMENTS = 1
+    ENVIRONMENT = 2
+
+
+class ForkRecord(NamedTuple):
+    """A new process. Its parent is the thread group that the kernel made it a child of.
+
+    An image of a process is (`tgid`, `start_boottime_ns` of the thread group leader, `exec_count`);
+    `exec_count` is the kernel's `self_exec_id`, which goes up by one at each exec.
+    """
+
+    kind: int
+    flags: int
+    ktime_ns: int
+    tgid: int
+    nspid: int
+    start_boottime_ns: int
+    exec_count: int
+    parent_tgid: int
+    pid_ns_level: int
+    parent_start_boottime_ns: int
+    parent_exec_count: int
+    cgroup_id: int
+
+
+class Credentials(NamedTuple):
+    """Identity and capabilities of a task, as its `cred` has them."""
+
+    uid: int
+    gid: int
+    euid: int
+    egid: int
+    suid: int
+    sgid: int
+    fsuid: int
+    fsgid: int
+    securebits: int
+    auid: int
+    permitted: int
+    effective: int
+    inheritable: int
+
+
+class Namespaces(NamedTuple):
+    """Inode numbers of a task's namespaces; 0 where the kernel has no such namespace."""
+
+    uts: int
+    ipc: int
+    mnt: int
+    pid: int
+    pid_for_children: int
+    net: int
+    time: int
+    time_for_children: int
+    cgroup: int
+    user: int
+
+
+class TaskRecord(NamedTuple):
+    """A live thread group as the task iterator shows it: exact identity, no strings but `comm`."""
+
+    flags: int
+    ktime_ns: int
+    tgid: int
+    nspid: int
+    start_boottime_ns: int
+    exec_count: int
+    parent_tgid: int
+    pid_ns_level: int
+    parent_start_boottime_ns: int
+    parent_exec_count: int
+    cgroup_id: int
+    credentials: Credentials
+    namespaces: Namespaces
+    comm: bytes
+
+
+class ExecRecord(NamedTuple):
+    """A successful exec. Strings are raw bytes as the kernel has them.
+
+    `arguments` is the part of argv (each with its closing NUL, argv[0] included) that fitted into
+    this record; `arguments_size` is the whole area's size in bytes, and the bytes before this
+    part came in data records (`arguments_before` bytes in all). The same holds for the environment.
+    """
+
+    flags: int
+    ktime_ns: int
+    tgid: int
+    nspid: int
+    start_boottime_ns: int
+    exec_count: int
+    pid_ns_level: int
+    tid_before: int
+    cgroup_id: int
+    inode: int
+    links: int
+    credentials: Credentials
+    namespaces: Namespaces
+    arguments_size: int
+    arguments_before: int
+    environment_size: int
+    environment_before: int
+    filename: bytes
+    cwd: bytes
+    arguments: bytes
+    environment: bytes
+
+
+class ExitRecord(NamedTuple):
+    """The last thread of a group has exited. `code` is as wait(2) reports it."""
+
+    kind: int
+    flags: int
+    ktime_ns: int
+    tgid: int
+    tid: int
+    start_boottime_ns: int
+    exec_count: int
+    code: int
+
+
+class DataRecord(NamedTuple):
+    """A piece of an exec's arguments or environment, sent before the exec record itself."""
+
+    tgid: int
+    start_boottime_ns: int
+    exec_count: int
+    data_kind: int
+    offset: int
+    data: bytes

@@ -1,0 +1,1 @@
+"""The command line: `osmia`, installed as `tetra` as well."""
