@@ -169,6 +169,7 @@ class ExecRecord(NamedTuple):
     cwd: bytes
     arguments: bytes
     environment: bytes
+    cgroup_name: bytes
 
 
 class ExitRecord(NamedTuple):
