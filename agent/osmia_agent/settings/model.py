@@ -1,0 +1,128 @@
+"""Every option of the agent: name, type, default, and what it is for.
+
+An option's name on the command line is the field's name with dashes; the docstring below a field is
+its help text, `Group` says under which heading the help lists it. Names and defaults are the
+contract's, except where a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+from osmia_agent.settings import kinds
+from osmia_agent.settings.kinds import Kind
+
+AncestorEvent = Literal["base", "kprobe", "tracepoint", "loader", "uprobe", "lsm", "usdt"]
+MetricsLabel = Literal["namespace", "workload", "pod", "binary", "node_name"]
+
+_DEFAULT_QUEUE_LINES = 10_000
+
+
+class Group(NamedTuple):
+    """Heading of the help under which an option and those after it are listed."""
+
+    title: str
+
+
+class Settings(BaseModel):
+    """What the agent does, decided once at start; immutable."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True
+    )
+
+    export_filename: Annotated[kinds.OptionalPath, Group("Export of events")] = ""
+    """File that events are written to as JSON lines; "-" is standard output, empty is no export."""
+    export_file_max_size_mb: kinds.Count = 10
+    """Size in MB at which the file is rotated; 0 stands for 100."""
+    export_file_rotation_interval: kinds.Duration = timedelta(0)
+    """Time after which the file is rotated whatever its size; 0 is never."""
+    export_file_max_backups: kinds.Count = 5
+    """How many rotated files are kept; 0 keeps all."""
+    export_file_compress: kinds.Switch = True
+    """Compress rotated files with gzip."""
+    export_file_perm: kinds.Permissions = 0o600
+    """Permissions of the file and its backups. The owner always reads and writes; nobody executes,
+    and only owner and group may write."""
+    export_rate_limit: kinds.RateLimit = -1
+    """Most events exported in a minute; -1 is no limit, 0 exports nothing."""
+    export_allowlist: kinds.Text = ""
+    """Export only events that one of these filters matches: JSON objects, one a line."""
+    export_denylist: kinds.Text = ""
+    """Never export events that one of these filters matches: JSON objects, one a line."""
+    field_filters: kinds.Text = ""
+    """Fields to include in, or exclude from, exported events: JSON objects, one a line."""
+    redaction_filters: kinds.Text = ""
+    """What to replace by ***** in the strings of events: JSON objects, one a line."""
+    event_queue_size: Annotated[
+        kinds.Count, AfterValidator(lambda lines: lines or _DEFAULT_QUEUE_LINES)
+    ] = _DEFAULT_QUEUE_LINES
+    """How many encoded events may wait for a slow disk or pipe; 0 stands for 10000."""
+
+    cluster_name: Annotated[kinds.Text, Group("Processes")] = ""
+    """Name of the cluster, written into every event."""
+    process_cache_size: kinds.PositiveCount = 65_536
+    """How many processes are remembered."""
+    enable_process_cred: kinds.Switch = False
+    """Write credentials, capabilities and properties of the binary into events."""
+    enable_process_ns: kinds.Switch = False
+    """Write namespaces into events."""
+    enable_ancestors: Annotated[tuple[AncestorEvent, ...], kinds.WORDS] = ()
+    """Kinds of events that list all ancestors of a process: base (exec and exit, needed by the
+    others), kprobe, tracepoint, loader, uprobe, lsm, usdt."""
+    enable_process_environment_variables: kinds.Switch = False
+    """Write environment variables into exec events."""
+    filter_environment_variables: kinds.Words = ()
+    """Names of the environment variables to write; empty is all."""
+    username_metadata: Annotated[Literal["disabled", "unix"], kinds.CHOICE] = "disabled"
+    """Where names of users come from; unix reads the host's /etc/passwd."""
+
+    procfs: Annotated[kinds.Path, Group("Kernel")] = "/proc/"
+    """Where the host's /proc is mounted."""
+    btf: kinds.OptionalPath = ""
+    """File with the kernel's types; empty is /sys/kernel/btf/vmlinux."""
+    bpf_lib: kinds.Path = "/var/lib/osmia/"
+    """Directory where compiled programs are kept."""
+    rb_size: kinds.RingSize = 4 << 20
+    """Size of the ring buffer for execs, forks and exits: a power of two."""
+
+    metrics_server: Annotated[kinds.Address, Group("Endpoints")] = ""
+    """Address that serves /metrics, /healthz and /readyz over HTTP; empty is none."""
+    metrics_label_filter: Annotated[tuple[MetricsLabel, ...], kinds.WORDS] = (
+        "namespace",
+        "workload",
+        "pod",
+        "binary",
+    )
+    """Labels of event metrics that are filled in: namespace, workload, pod, binary, node_name."""
+    server_address: kinds.Text = "localhost:54321"
+    """Address of the gRPC API; empty is none. This version serves no gRPC yet, and says so in its
+    log where an address is given."""
+
+    config_dir: Annotated[kinds.OptionalPath, Group("General")] = ""
+    """Directory of further options: a file's name is the option, its content the value."""
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Kind("WORD", lambda text: {"warn": "warning", "trace": "debug"}.get(text, text)),
+    ] = "info"
+    """What is worth a log line: debug, info, warning or error."""
+    log_format: Annotated[Literal["text", "json"], kinds.CHOICE] = "text"
+    """Form of log lines: text or json."""
+    debug: kinds.Switch = False
+    """The same as --log-level debug."""
+
+    @model_validator(mode="after")
+    def _ancestors_need_base(self) -> Self:
+        if self.enable_ancestors and "base" not in self.enable_ancestors:
+            others = ",".join(self.enable_ancestors)
+            message = f"enable-ancestors: {others!r} needs base as well: 'base,{others}'"
+            raise ValueError(message)
+        return self
+
+    @property
+    def level(self) -> str:
+        """The log level, with `--debug` taken into account."""
+        return "debug" if self.debug else self.log_level
