@@ -220,6 +220,18 @@ class Btf:
         encoding = self._words[self._offsets[type_id] + _TYPE_WORDS]
         return encoding & 0xFF, bool((encoding >> 24) & 1)
 
+    def enumerator(self, enum: str, name: str) -> int | None:
+        """Return the value of an enumerator of a named enum, None if there is none."""
+        type_id = self.find(enum, Kind.ENUM)
+        if type_id is None:
+            return None
+        at = self._offsets[type_id] + _TYPE_WORDS
+        for _ in range(self.type(type_id).member_count):
+            if self._string(self._words[at]) == name:
+                return self._words[at + 1]
+            at += 2
+        return None
+
     def size(self, type_id: int) -> int:
         """Return the size of a type in bytes; 0 for void and functions."""
         type_id = self.resolve(type_id)

@@ -10,6 +10,7 @@ buffer that no program of ours can have written.
 from __future__ import annotations
 
 import struct
+import sys
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
@@ -194,3 +195,95 @@ class DataRecord(NamedTuple):
     data_kind: int
     offset: int
     data: bytes
+
+
+_FORK = struct.Struct("=IIQIIQQIIQQQ")
+_EXIT = struct.Struct("=IIQIIQQI4x")
+_DATA = struct.Struct("=IIIIQQI4x")
+_CREDENTIALS_WORDS = len(Credentials._fields)
+_NAMESPACES_WORDS = len(Namespaces._fields)
+_CREDENTIALS = "10I3Q"
+_NAMESPACES = "10I"
+_EXEC = struct.Struct(f"=IIQIIQQIIQQ{_CREDENTIALS}{_NAMESPACES}10I")
+_TASK = struct.Struct(f"=4xIQIIQQIIQQQ{_CREDENTIALS}{_NAMESPACES}16s")
+
+Record = ForkRecord | ExecRecord | ExitRecord | DataRecord
+
+
+def decode(record: bytes) -> Record:
+    """Return what a record of the lifecycle ring says."""
+    try:
+        kind = int.from_bytes(record[:4], sys.byteorder)
+        if kind == RecordKind.FORK:
+            return ForkRecord._make(_FORK.unpack_from(record))
+        if kind == RecordKind.EXIT:
+            return ExitRecord._make(_EXIT.unpack_from(record))
+        if kind == RecordKind.EXEC:
+            return _exec(record)
+        if kind == RecordKind.DATA:
+            return _data(record)
+    except struct.error as error:
+        raise RecordError(f"record of kind {kind} is {len(record)} bytes short: {error}") from None
+    raise RecordError(f"record of {len(record)} bytes is of unknown kind {kind}")
+
+
+def decode_tasks(dump: bytes) -> list[TaskRecord]:
+    """Return the records that the task iterator wrote, in its order."""
+    if len(dump) % _TASK.size:
+        raise RecordError(f"task dump of {len(dump)} bytes is no multiple of {_TASK.size}")
+    tasks = []
+    for values in _TASK.iter_unpack(dump):
+        head, rest = values[:11], values[11:]
+        credentials = Credentials._make(rest[:_CREDENTIALS_WORDS])
+        namespaces = Namespaces._make(rest[_CREDENTIALS_WORDS:-1])
+        tasks.append(TaskRecord(*head, credentials, namespaces, rest[-1].split(b"\0", 1)[0]))
+    return tasks
+
+
+def _data(record: bytes) -> DataRecord:
+    _, data_kind, tgid, size, start, count, offset = _DATA.unpack_from(record)
+    data = record[_DATA.size : _DATA.size + size]
+    if len(data) < size:
+        raise RecordError(f"data record has {len(data)} bytes of {size}")
+    return DataRecord(tgid, start, count, data_kind, offset, data)
+
+
+def _exec(record: bytes) -> ExecRecord:
+    values = _EXEC.unpack_from(record)
+    ns_at = 11 + _CREDENTIALS_WORDS
+    links_at = ns_at + _NAMESPACES_WORDS
+    _, flags, ktime, tgid, nspid, start, count, level, tid, cgroup, inode = values[:11]
+    links, arguments, arguments_before, environment, environment_before = values[links_at:-5]
+    filename_size, cgroup_name_size, cwd_size, inline_arguments, inline_environment = values[-5:]
+    filename_at = _EXEC.size
+    cgroup_name_at = filename_at + filename_size
+    cwd_at = cgroup_name_at + cgroup_name_size
+    arguments_at = cwd_at + cwd_size
+    environment_at = arguments_at + inline_arguments
+    end = environment_at + inline_environment
+    if len(record) < end:
+        raise RecordError(f"exec record has {len(record)} bytes of {end}")
+    return ExecRecord(
+        flags,
+        ktime,
+        tgid,
+        nspid,
+        start,
+        count,
+        level,
+        tid,
+        cgroup,
+        inode,
+        links,
+        Credentials._make(values[11:ns_at]),
+        Namespaces._make(values[ns_at:links_at]),
+        arguments,
+        arguments_before,
+        environment,
+        environment_before,
+        record[filename_at:cgroup_name_at],
+        record[cwd_at:arguments_at],
+        record[arguments_at:environment_at],
+        record[environment_at:end],
+        record[cgroup_name_at:cwd_at],
+    )

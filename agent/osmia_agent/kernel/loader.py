@@ -1,0 +1,159 @@
+"""Loading compiled programs into the kernel and attaching them; detaching is closing."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from osmia_agent.kernel import bpf
+from osmia_agent.kernel.bpf import AttachType, BpfError, ProgramType
+from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Program, ProgramKind
+
+_INSTRUCTION_BYTES = 8
+_LOAD_64 = 0x18
+_PSEUDO_MAP_FD = 1
+
+_TYPES = {
+    ProgramKind.RAW_TRACEPOINT: (ProgramType.RAW_TRACEPOINT, AttachType.NONE),
+    ProgramKind.FENTRY: (ProgramType.TRACING, AttachType.TRACE_FENTRY),
+    ProgramKind.KPROBE: (ProgramType.KPROBE, AttachType.NONE),
+    ProgramKind.ITERATOR: (ProgramType.TRACING, AttachType.TRACE_ITER),
+}
+
+
+class ProgramSet:
+    """Programs of one `Compiled` in the kernel, with their maps.
+
+    Everything is released by `close`, or when the process ends, whichever comes first.
+    """
+
+    def __init__(self, compiled: Compiled, max_entries: Mapping[str, int]) -> None:
+        """Create the maps. `max_entries` sets sizes by map name (a ring's in bytes).
+
+        Raises `BpfError` if the kernel refuses one.
+        """
+        self._compiled = {item.program.name: item for item in compiled.programs}
+        self._programs: dict[str, int] = {}
+        self._links: dict[str, int] = {}
+        self._maps: dict[str, int] = {}
+        self._map_fds: list[int] = []
+        try:
+            for spec in compiled.maps:
+                self._create_map(spec, max_entries.get(spec.name, spec.max_entries))
+        except BpfError:
+            self.close()
+            raise
+
+    def _create_map(self, spec: MapSpec, entries: int) -> None:
+        fd = bpf.create_map(
+            spec.type, spec.name, spec.key_size, spec.value_size, entries, spec.flags
+        )
+        self._maps[spec.name] = fd
+        self._map_fds.append(fd)
+
+    def map_fd(self, name: str) -> int:
+        """Return a map's descriptor; raise `KeyError` for one that the source does not have."""
+        return self._maps[name]
+
+    @property
+    def program_fds(self) -> Mapping[str, int]:
+        """Descriptors of the loaded programs by function name."""
+        return self._programs
+
+    def start(self) -> None:
+        """Load and attach every program but iterators, callees before their callers.
+
+        Raises `BpfError` at the first that the kernel refuses; what was attached stays until `close`.
+        """
+        for item in self._compiled.values():
+            if item.program.kind is not ProgramKind.ITERATOR:
+                self.load(item.program.name)
+        for item in self._compiled.values():
+            if item.program.kind not in (ProgramKind.ITERATOR, ProgramKind.TAIL_CALL):
+                self._links[item.program.name] = self._attach(item.program)
+
+    def load(self, name: str) -> int:
+        """Load one program and return its descriptor; a tail call is put into its map."""
+        item = self._compiled[name]
+        program = item.program
+        program_type, attach_type = _TYPES[program.caller_kind or program.kind]
+        fd = bpf.load_program(
+            program_type,
+            name,
+            self._with_map_fds(item),
+            attach_type=attach_type,
+            btf_id=program.btf_id if program_type is ProgramType.TRACING else 0,
+        )
+        self._programs[name] = fd
+        if program.kind is ProgramKind.TAIL_CALL:
+            key = program.index.to_bytes(4, sys.byteorder)
+            bpf.update(self._maps[program.target], key, fd.to_bytes(4, sys.byteorder))
+        return fd
+
+    def _with_map_fds(self, item: CompiledProgram) -> bytes:
+        code = bytearray(item.code)
+        for at in range(0, len(code), _INSTRUCTION_BYTES):
+            if code[at] == _LOAD_64 and code[at + 1] >> 4 == _PSEUDO_MAP_FD:
+                index = int.from_bytes(code[at + 4 : at + 8], sys.byteorder)
+                code[at + 4 : at + 8] = self._map_fds[index].to_bytes(4, sys.byteorder)
+        return bytes(code)
+
+    def _attach(self, program: Program) -> int:
+        fd = self._programs[program.name]
+        if program.kind is ProgramKind.RAW_TRACEPOINT:
+            return bpf.open_raw_tracepoint(fd, program.target)
+        if program.kind is ProgramKind.FENTRY:
+            return bpf.open_raw_tracepoint(fd)
+        return _attach_kprobe(fd, program.target)
+
+    def iterate(self, name: str) -> bytes:
+        """Run an iterator program once and return all that it wrote."""
+        program_fd = self._programs.get(name) or self.load(name)
+        link = self._links.get(name)
+        if link is None:
+            link = self._links[name] = bpf.create_link(program_fd, AttachType.TRACE_ITER)
+        with os.fdopen(bpf.create_iterator(link), "rb", buffering=0) as output:
+            return output.readall()
+
+    def close(self) -> None:
+        """Detach and release everything; may be called again."""
+        for held in (self._links, self._programs, self._maps):
+            for fd in held.values():
+                with contextlib.suppress(OSError):
+                    os.close(fd)
+            held.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _attach_kprobe(program_fd: int, function: str) -> int:
+    """Attach through a perf event, which bcc's small library knows how to make."""
+    library = ctypes.CDLL("libbcc_bpf.so.0", use_errno=True)
+    fd = int(
+        library.bpf_attach_kprobe(
+            program_fd,
+            0,
+            f"osmia_{function}".encode(),
+            function.encode(),
+            ctypes.c_uint64(0),
+            0,
+        )
+    )
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise BpfError(code, f"kprobe {function}: {os.strerror(code)}")
+    return fd

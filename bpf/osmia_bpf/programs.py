@@ -1,0 +1,201 @@
+"""What a set of programs consists of: C source before compilation, bytecode and maps after it.
+
+`base_sensor` is the source of the programs that see every fork, exec and exit. It is a pure function
+of a kernel's types and a few options: no kernel needs to be at hand.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import resources
+
+import msgspec
+
+from osmia_bpf.btf import Btf, Kind
+from osmia_bpf.headers import struct_definitions
+
+
+class ProgramKind(StrEnum):
+    """How a program gets to run."""
+
+    RAW_TRACEPOINT = "raw_tracepoint"
+    FENTRY = "fentry"
+    KPROBE = "kprobe"
+    ITERATOR = "iterator"
+    TAIL_CALL = "tail_call"
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """One function of the source that becomes a program of its own."""
+
+    name: str
+    kind: ProgramKind
+    target: str = ""
+    """Tracepoint, kernel function or iterator; for a tail call the map that it is called through."""
+    index: int = 0
+    """Of a tail call: its place in that map."""
+    btf_id: int = 0
+    """Of fentry and iterator: the type id of the target."""
+    caller_kind: ProgramKind | None = None
+    """Of a tail call: what kind of program calls it."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """C text for bcc, and what its functions are for."""
+
+    text: str
+    programs: tuple[Program, ...]
+
+
+class MapSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One map as the source declares it; the loader sets the number of entries anew."""
+
+    name: str
+    type: int
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int
+
+
+class CompiledProgram(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytecode whose map references are indexes into `Compiled.maps`."""
+
+    program: Program
+    code: bytes
+
+
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """What the compiler made of a source; fit for a cache on disk."""
+
+    programs: tuple[CompiledProgram, ...]
+    maps: tuple[MapSpec, ...]
+
+
+class BaseSensorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the base sensor's programs read beyond the minimum."""
+
+    environment: bool = False
+    """The environment of each exec."""
+    privileges: bool = False
+    """How an exec changes its process's credentials, which takes one more program."""
+
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "task_struct": (
+        *("pid", "tgid", "flags", "comm", "real_parent", "group_leader", "thread_pid"),
+        *("start_boottime", "real_start_time", "self_exec_id", "exit_code", "loginuid"),
+        *("cred", "nsproxy", "cgroups", "mm", "fs", "signal"),
+    ),
+    "signal_struct": ("live", "flags", "group_exit_code"),
+    "mm_struct": ("arg_start", "arg_end", "env_start", "env_end"),
+    "linux_binprm": ("file", "filename", "cred"),
+    "cred": (
+        *("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid", "securebits"),
+        *("cap_permitted", "cap_effective", "cap_inheritable", "user_ns"),
+    ),
+    "nsproxy": (
+        *("uts_ns", "ipc_ns", "mnt_ns", "pid_ns_for_children", "net_ns"),
+        *("time_ns", "time_ns_for_children", "cgroup_ns"),
+    ),
+    "ns_common": ("inum",),
+    "uts_namespace": ("ns",),
+    "ipc_namespace": ("ns",),
+    "mnt_namespace": ("ns",),
+    "pid_namespace": ("ns",),
+    "net": ("ns",),
+    "cgroup_namespace": ("ns",),
+    "user_namespace": ("ns",),
+    "time_namespace": ("ns",),
+    "upid": ("nr", "ns"),
+    "pid": ("level", "numbers"),
+    "css_set": ("subsys", "dfl_cgrp"),
+    "cgroup_subsys_state": ("cgroup",),
+    "cgroup": ("kn", "level", "root"),
+    "kernfs_node": ("name", "id"),
+    "fs_struct": ("pwd", "root"),
+    "path": ("mnt", "dentry"),
+    "qstr": ("len", "name"),
+    "dentry": ("d_parent", "d_name", "d_hash"),
+    "vfsmount": ("mnt_root",),
+    "mount": ("mnt_parent", "mnt_mountpoint", "mnt"),
+    "file": ("f_inode",),
+    "inode": ("i_ino", "i_nlink"),
+}
+
+_PRIVILEGES_FUNCTION = "security_bprm_committing_creds"
+_PROBE_NUMBERS = {
+    ProgramKind.RAW_TRACEPOINT: 1,
+    ProgramKind.FENTRY: 2,
+    ProgramKind.KPROBE: 3,
+}
+
+
+def c_source(name: str) -> str:
+    """Return a file of the folder `c`."""
+    return resources.files("osmia_bpf").joinpath("c", name).read_text()
+
+
+def privileges_probe(btf: Btf, kinds: tuple[ProgramKind, ...]) -> Program | None:
+    """Return the best program on this kernel that sees credentials before an exec changes them.
+
+    `kinds` are those that the kernel lets one attach. None where there is no such program.
+    """
+    if ProgramKind.RAW_TRACEPOINT in kinds and btf.tracepoint_arguments("sched_prepare_exec"):
+        return Program(
+            name="on_credentials", kind=ProgramKind.RAW_TRACEPOINT, target="sched_prepare_exec"
+        )
+    function = btf.find(_PRIVILEGES_FUNCTION, Kind.FUNC)
+    for kind in (ProgramKind.FENTRY, ProgramKind.KPROBE):
+        if kind in kinds and function:
+            return Program(
+                name="on_credentials", kind=kind, target=_PRIVILEGES_FUNCTION, btf_id=function
+            )
+    return None
+
+
+def base_sensor(
+    btf: Btf, options: BaseSensorOptions, kinds: tuple[ProgramKind, ...] = tuple(ProgramKind)
+) -> Source:
+    """Return the programs that see every fork, exec and exit, and the task iterator.
+
+    `kinds` are the kinds of program that the kernel lets one attach.
+    """
+    raw, tail = ProgramKind.RAW_TRACEPOINT, ProgramKind.TAIL_CALL
+    programs = [
+        Program(name="walk_cwd", kind=tail, target="exec_stages", index=0, caller_kind=raw),
+        Program(name="finish_exec", kind=tail, target="exec_stages", index=1, caller_kind=raw),
+        Program(name="on_exit", kind=raw, target="sched_process_exit"),
+        Program(name="on_exec", kind=raw, target="sched_process_exec"),
+        Program(name="on_fork", kind=raw, target="sched_process_fork"),
+    ]
+    defines = {f"PROBE_{kind.name}": number for kind, number in _PROBE_NUMBERS.items()}
+    exit_arguments = btf.tracepoint_arguments("sched_process_exit")
+    if exit_arguments and len(exit_arguments) > 1:
+        defines["EXIT_HAS_GROUP_DEAD"] = 1
+    for controller in ("memory", "pids"):
+        index = btf.enumerator("cgroup_subsys_id", f"{controller}_cgrp_id")
+        if index is not None:
+            defines["CGROUP_SUBSYSTEM"] = index
+            break
+    if options.environment:
+        defines["WITH_ENVIRONMENT"] = 1
+    if options.privileges:
+        probe = privileges_probe(btf, kinds)
+        if probe:
+            programs.insert(0, probe)
+            defines["PRIVILEGES_PROBE"] = _PROBE_NUMBERS[probe.kind]
+    files = ["records.h", "kernel.h", "lifecycle.h"]
+    files += ["fork.bpf.c", "privileges.bpf.c", "exec.bpf.c", "exit.bpf.c"]
+    iterator = btf.find("bpf_iter_task", Kind.FUNC)
+    if iterator is not None and ProgramKind.ITERATOR in kinds:
+        files.append("tasks.bpf.c")
+        programs.append(
+            Program(
+                name="dump_task", kind=ProgramKind.ITERATOR, target="task", btf_id=iterator
+            )
+        )
+    parts = [f"#define {name} {value}\n" for name, value in defines.items()]
+    parts.append(struct_definitions(btf, _FIELDS))
+    parts += [c_source(name) for name in files]
+    return Source(text="\n".join(parts), programs=tuple(programs))
