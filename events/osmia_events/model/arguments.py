@@ -15,7 +15,7 @@ from osmia_events.model.wire import (
 )
 
 
-class KprobeSock(Message, gc=False):
+class KprobeSock(Message):
     """A socket."""
 
     family: str = ""
@@ -31,7 +31,7 @@ class KprobeSock(Message, gc=False):
     state: str = ""
 
 
-class KprobeSkb(Message, gc=False):
+class KprobeSkb(Message):
     """A packet buffer."""
 
     hash: UInt32 = 0
@@ -49,7 +49,7 @@ class KprobeSkb(Message, gc=False):
     family: str = ""
 
 
-class KprobeSockaddr(Message, gc=False):
+class KprobeSockaddr(Message):
     """An internet socket address."""
 
     family: str = ""
@@ -57,20 +57,20 @@ class KprobeSockaddr(Message, gc=False):
     port: UInt32 = 0
 
 
-class KprobeSockaddrUn(Message, gc=False):
+class KprobeSockaddrUn(Message):
     """A Unix socket address."""
 
     family: str = ""
     path: str = ""
 
 
-class KprobeNetDev(Message, gc=False):
+class KprobeNetDev(Message):
     """A network device."""
 
     name: str = ""
 
 
-class KprobePath(Message, gc=False):
+class KprobePath(Message):
     """A path with the permissions of its inode."""
 
     mount: str = ""
@@ -79,7 +79,7 @@ class KprobePath(Message, gc=False):
     permission: str = ""
 
 
-class KprobeFile(Message, gc=False):
+class KprobeFile(Message):
     """An open file with the permissions of its inode."""
 
     mount: str = ""
@@ -88,14 +88,14 @@ class KprobeFile(Message, gc=False):
     permission: str = ""
 
 
-class KprobeTruncatedBytes(Message, gc=False):
+class KprobeTruncatedBytes(Message):
     """The start of a buffer and its whole size."""
 
     bytes_arg: bytes = b""
     orig_size: UInt64 = 0
 
 
-class KprobeCred(Message, gc=False):
+class KprobeCred(Message):
     """Capability sets of a credential."""
 
     permitted: tuple[CapabilitiesType | int, ...] = ()
@@ -103,7 +103,7 @@ class KprobeCred(Message, gc=False):
     inheritable: tuple[CapabilitiesType | int, ...] = ()
 
 
-class KprobeLinuxBinprm(Message, gc=False):
+class KprobeLinuxBinprm(Message):
     """A binary about to be executed."""
 
     path: str = ""
@@ -111,14 +111,14 @@ class KprobeLinuxBinprm(Message, gc=False):
     permission: str = ""
 
 
-class KprobeCapability(Message, gc=False):
+class KprobeCapability(Message):
     """A capability by number and name."""
 
     value: Int32 | None = None
     name: str = ""
 
 
-class KprobeUserNamespace(Message, gc=False):
+class KprobeUserNamespace(Message):
     """A user namespace, in its deprecated form."""
 
     level: Int32 | None = None
@@ -127,7 +127,7 @@ class KprobeUserNamespace(Message, gc=False):
     ns: Namespace | None = None
 
 
-class KprobeBpfAttr(Message, gc=False):
+class KprobeBpfAttr(Message):
     """A BPF program that is being loaded."""
 
     ProgType: str = ""
@@ -135,7 +135,7 @@ class KprobeBpfAttr(Message, gc=False):
     ProgName: str = ""
 
 
-class KprobeBpfProg(Message, gc=False):
+class KprobeBpfProg(Message):
     """A BPF program."""
 
     ProgType: str = ""
@@ -143,7 +143,7 @@ class KprobeBpfProg(Message, gc=False):
     ProgName: str = ""
 
 
-class KprobePerfEvent(Message, gc=False):
+class KprobePerfEvent(Message):
     """A perf event."""
 
     KprobeFunc: str = ""
@@ -152,7 +152,7 @@ class KprobePerfEvent(Message, gc=False):
     ProbeOffset: UInt64 = 0
 
 
-class KprobeBpfMap(Message, gc=False):
+class KprobeBpfMap(Message):
     """A BPF map."""
 
     MapType: str = ""
@@ -162,20 +162,20 @@ class KprobeBpfMap(Message, gc=False):
     MapName: str = ""
 
 
-class KprobeError(Message, gc=False):
+class KprobeError(Message):
     """Why an argument could not be read."""
 
     Message: str = ""
 
 
-class SyscallId(Message, gc=False):
+class SyscallId(Message):
     """A system call's number under one ABI."""
 
     id: UInt32 = 0
     abi: str = ""
 
 
-class KernelModule(Message, gc=False):
+class KernelModule(Message):
     """A kernel module."""
 
     name: str = ""
@@ -183,7 +183,7 @@ class KernelModule(Message, gc=False):
     tainted: tuple[TaintedBitsType | int, ...] = ()
 
 
-class KprobeArgument(Message, gc=False):
+class KprobeArgument(Message):
     """One argument: the member of the oneof that is set, its value, and the policy's label.
 
     `kind` is the member's wire name, a key of `ARGUMENT_KINDS`, or empty if none is set; then

@@ -10,7 +10,7 @@ from osmia_events.model.process import Process
 from osmia_events.model.wire import Message, Timestamp, UInt32, UInt64
 
 
-class StackTraceEntry(Message, gc=False):
+class StackTraceEntry(Message):
     """One frame of a stack trace."""
 
     address: UInt64 = 0
@@ -19,7 +19,7 @@ class StackTraceEntry(Message, gc=False):
     module: str = ""
 
 
-class ProcessExec(Message, gc=False):
+class ProcessExec(Message):
     """A process executed a binary."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_EXEC
@@ -30,7 +30,7 @@ class ProcessExec(Message, gc=False):
     ancestors: tuple[Process, ...] = ()
 
 
-class ProcessExit(Message, gc=False):
+class ProcessExit(Message):
     """A process ended."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_EXIT
@@ -44,7 +44,7 @@ class ProcessExit(Message, gc=False):
     ancestors: tuple[Process, ...] = ()
 
 
-class ProcessKprobe(Message, gc=False):
+class ProcessKprobe(Message):
     """A process called a kernel function that a policy hooks."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_KPROBE
@@ -66,7 +66,7 @@ class ProcessKprobe(Message, gc=False):
     data: tuple[KprobeArgument, ...] = ()
 
 
-class ProcessTracepoint(Message, gc=False):
+class ProcessTracepoint(Message):
     """A process passed a tracepoint that a policy hooks."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_TRACEPOINT
@@ -84,7 +84,7 @@ class ProcessTracepoint(Message, gc=False):
     ancestors: tuple[Process, ...] = ()
 
 
-class ProcessUprobe(Message, gc=False):
+class ProcessUprobe(Message):
     """A process called a function of a binary that a policy hooks."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_UPROBE
@@ -105,7 +105,7 @@ class ProcessUprobe(Message, gc=False):
     data: tuple[KprobeArgument, ...] = ()
 
 
-class ProcessUsdt(Message, gc=False):
+class ProcessUsdt(Message):
     """A process passed a static probe of a binary that a policy hooks."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_USDT
@@ -125,7 +125,7 @@ class ProcessUsdt(Message, gc=False):
     flags: str = ""
 
 
-class ProcessLsm(Message, gc=False):
+class ProcessLsm(Message):
     """A process passed a security hook that a policy hooks."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_LSM
@@ -143,7 +143,7 @@ class ProcessLsm(Message, gc=False):
     ima_hash: str = ""
 
 
-class ProcessLoader(Message, gc=False):
+class ProcessLoader(Message):
     """A process mapped a binary or a library."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_LOADER
@@ -156,7 +156,7 @@ class ProcessLoader(Message, gc=False):
     ancestors: tuple[Process, ...] = ()
 
 
-class ProcessThrottle(Message, gc=False):
+class ProcessThrottle(Message):
     """The events of a cgroup began or ceased to be limited."""
 
     event_type: ClassVar[EventType] = EventType.PROCESS_THROTTLE
@@ -169,7 +169,7 @@ class ProcessThrottle(Message, gc=False):
     cgroup: str = ""
 
 
-class Test(Message, gc=False):
+class Test(Message):
     """An event of the peer's own tests."""
 
     event_type: ClassVar[EventType] = EventType.TEST
@@ -184,7 +184,7 @@ class Test(Message, gc=False):
     arg3: UInt64 = 0
 
 
-class RateLimitInfo(Message, gc=False):
+class RateLimitInfo(Message):
     """How many events an export's rate limit held back."""
 
     event_type: ClassVar[EventType] = EventType.RATE_LIMIT_INFO
@@ -196,7 +196,7 @@ class RateLimitInfo(Message, gc=False):
     number_of_dropped_process_events: UInt64 = 0
 
 
-class AggregationInfo(Message, gc=False):
+class AggregationInfo(Message):
     """How many equal events this one stands for."""
 
     count: UInt64 = 0
@@ -235,7 +235,7 @@ EVENT_BODIES: dict[str, type[EventBody]] = {
 """The members of the envelope's oneof by wire name, in declaration order."""
 
 
-class Event(Message, gc=False):
+class Event(Message):
     """The envelope: what is sent to users.
 
     `body` is None only for an event of a type that this version does not know.

@@ -8,20 +8,20 @@ from osmia_events.model.enums import CapabilitiesType, ProcessPrivilegesChanged,
 from osmia_events.model.wire import Int32, Message, Timestamp, UInt32, UInt64
 
 
-class Image(Message, gc=False):
+class Image(Message):
     """A container image."""
 
     id: str = ""
     name: str = ""
 
 
-class SecurityContext(Message, gc=False):
+class SecurityContext(Message):
     """The part of a container's security context that events carry."""
 
     privileged: bool = False
 
 
-class Container(Message, gc=False):
+class Container(Message):
     """A container of a pod."""
 
     id: str = ""
@@ -33,7 +33,7 @@ class Container(Message, gc=False):
     security_context: SecurityContext | None = None
 
 
-class Pod(Message, gc=False):
+class Pod(Message):
     """The pod that a process runs in."""
 
     namespace: str = ""
@@ -46,7 +46,7 @@ class Pod(Message, gc=False):
     pod_annotations: dict[str, str] = field(default_factory=dict)
 
 
-class Capabilities(Message, gc=False):
+class Capabilities(Message):
     """Sets of capabilities of a task."""
 
     permitted: tuple[CapabilitiesType | int, ...] = ()
@@ -54,14 +54,14 @@ class Capabilities(Message, gc=False):
     inheritable: tuple[CapabilitiesType | int, ...] = ()
 
 
-class Namespace(Message, gc=False):
+class Namespace(Message):
     """A Linux namespace."""
 
     inum: UInt32 = 0
     is_host: bool = False
 
 
-class Namespaces(Message, gc=False):
+class Namespaces(Message):
     """The Linux namespaces of a task."""
 
     uts: Namespace | None = None
@@ -76,7 +76,7 @@ class Namespaces(Message, gc=False):
     user: Namespace | None = None
 
 
-class UserNamespace(Message, gc=False):
+class UserNamespace(Message):
     """A user namespace with its owner."""
 
     level: Int32 | None = None
@@ -85,7 +85,7 @@ class UserNamespace(Message, gc=False):
     ns: Namespace | None = None
 
 
-class ProcessCredentials(Message, gc=False):
+class ProcessCredentials(Message):
     """Credentials of a task."""
 
     uid: UInt32 | None = None
@@ -101,21 +101,21 @@ class ProcessCredentials(Message, gc=False):
     user_ns: UserNamespace | None = None
 
 
-class InodeProperties(Message, gc=False):
+class InodeProperties(Message):
     """An inode."""
 
     number: UInt64 = 0
     links: UInt32 | None = None
 
 
-class FileProperties(Message, gc=False):
+class FileProperties(Message):
     """A file that was executed."""
 
     inode: InodeProperties | None = None
     path: str = ""
 
 
-class BinaryProperties(Message, gc=False):
+class BinaryProperties(Message):
     """What is remarkable about an executed binary: set-uid, raised privileges, no link left."""
 
     setuid: UInt32 | None = None
@@ -124,20 +124,20 @@ class BinaryProperties(Message, gc=False):
     file: FileProperties | None = None
 
 
-class UserRecord(Message, gc=False):
+class UserRecord(Message):
     """The user that a uid belongs to."""
 
     name: str = ""
 
 
-class EnvVar(Message, gc=False):
+class EnvVar(Message):
     """An environment variable."""
 
     Key: str = ""
     Value: str = ""
 
 
-class Process(Message, eq=False, gc=False):
+class Process(Message, eq=False):
     """One image of a process, immutable once made and shared by all events that name it.
 
     `memo` is not part of the wire nor of equality: stages keep there what they found out about

@@ -18,6 +18,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 
 class Kind(Enum):
@@ -36,8 +37,8 @@ class Kind(Enum):
     MAP = auto()
 
 
-Int32 = Annotated[int, Kind.INT32]
-UInt32 = Annotated[int, Kind.UINT32]
+Int32 = Annotated[int, Kind.INT32, Meta(ge=-(1 << 31), lt=1 << 31)]
+UInt32 = Annotated[int, Kind.UINT32, Meta(ge=0, lt=1 << 32)]
 Int64 = Annotated[int, Kind.INT64]
 UInt64 = Annotated[int, Kind.UINT64]
 Timestamp = Annotated[int, Kind.TIMESTAMP]
@@ -46,11 +47,12 @@ Timestamp = Annotated[int, Kind.TIMESTAMP]
 _SCALARS = {str: Kind.STRING, bytes: Kind.BYTES, bool: Kind.BOOL}
 
 
-class Message(msgspec.Struct, gc=False):
+class Message(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A message of the contract.
 
     Fields are in the contract's declaration order, which is the order of JSON keys. Values form
-    a tree, never a cycle: the garbage collector does not look at them.
+    a tree, never a cycle: the garbage collector does not look at them. The other two options
+    serve msgspec's JSON, where a message's own form is the wire's form.
     """
 
 
