@@ -1,0 +1,126 @@
+"""What all models of a policy have in common: how names, nulls and rules are treated.
+
+The treatment is that of the API server for custom resources, and of upstream for policy files:
+
+- null is an error, except where a field has a default of the schema: it then means the default;
+- an unknown field is an error (as with kubectl);
+- a name in another case is taken for the field, as upstream does with files, unless the field is
+  required: the schema looks for required names exactly.
+
+A field's zero value (``""``, 0, false, an empty list) is what reading an absent field gives. Only
+other default values are defaults of the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StrictBool,
+    StrictStr,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+Text = StrictStr
+Bool = StrictBool
+Int32 = Annotated[
+    int, Field(strict=True, ge=-(2**31), lt=2**31, json_schema_extra={"format": "int32"})
+]
+# Upstream reads these as unsigned, its schema bounds them as signed: both bounds hold.
+Uint31 = Annotated[int, Field(strict=True, ge=0, lt=2**31, json_schema_extra={"format": "int32"})]
+Uint63 = Annotated[int, Field(strict=True, ge=0, lt=2**63, json_schema_extra={"format": "int64"})]
+
+T = TypeVar("T")
+
+
+def _reject_null(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("null", "null is no value here")
+    return value
+
+
+Optional = Annotated[T | None, BeforeValidator(_reject_null)]
+"""A field that may be absent, which reads as None, but not be given as null."""
+
+
+def schema_default(info: FieldInfo) -> object | None:
+    """The default that the schema gives a field; None for a zero value, and for none."""
+    return None if info.is_required() or not info.default else info.default
+
+
+class Rule(NamedTuple):
+    """A condition between fields, for the API server (in CEL) and for `load_policy`."""
+
+    cel: str
+    message: str
+    holds: Callable[[Any], bool]
+
+
+class PolicyModel(BaseModel):
+    """Base of the models: immutable, camelCase outside, snake_case inside."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    def has(self, name: str) -> bool:
+        """Whether the field was given, which `has()` of CEL tells; not for fields with defaults."""
+        return name in self.model_fields_set
+
+    @classmethod
+    def fields_by_alias(cls) -> dict[str, FieldInfo]:
+        """The fields under their names in YAML."""
+        return {info.alias or name: info for name, info in cls.model_fields.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_names_and_nulls(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        fields = cls.fields_by_alias()
+        if data.keys() <= fields.keys() and None not in data.values():
+            return data
+        optional = {a.casefold(): a for a, info in fields.items() if not info.is_required()}
+        read: dict[object, object] = {}
+        for name, value in data.items():
+            alias = name
+            if isinstance(name, str) and name not in fields:
+                alias = optional.get(name.casefold(), name)
+            if alias in read or (alias != name and alias in data):
+                raise PydanticCustomError("twice", f"{alias} is given twice, in different case")
+            if value is None and alias in fields and schema_default(fields[alias]) is not None:
+                continue
+            read[alias] = value
+        return read
+
+    @model_validator(mode="after")
+    def _check_rules(self) -> Self:
+        broken = [rule.message for rule in self.rules if not rule.holds(self)]
+        if broken:
+            raise PydanticCustomError("rule", "{broken}", {"broken": "; ".join(broken)})
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if cls.rules:
+            schema["x-kubernetes-validations"] = [
+                {"rule": rule.cel, "message": rule.message} for rule in cls.rules
+            ]
+        return schema

@@ -1,0 +1,137 @@
+"""TracingPolicy and TracingPolicyNamespaced of ``cilium.io/v1alpha1``."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from osmia_api.tracing_policy.base import Bool, Optional, PolicyModel, Rule, Text
+from osmia_api.tracing_policy.hooks import Kprobe, LsmHook, Tracepoint, Uprobe, Usdt
+from osmia_api.tracing_policy.label_selector import HostSelector, LabelSelector
+from osmia_api.tracing_policy.metadata import ClusterMetadata, NamespacedMetadata
+from osmia_api.tracing_policy.selectors import Selector
+from osmia_api.tracing_policy.status import PolicyStatus
+
+GROUP = "cilium.io"
+VERSION = "v1alpha1"
+
+ListType = Literal["syscalls", "generated_syscalls", "generated_ftrace"]
+
+
+class ListSpec(PolicyModel):
+    """Functions or system calls under one name."""
+
+    name: Text
+    """Name of the list, for list:NAME."""
+    type: Optional[ListType] = None
+    """syscalls: values are system calls; generated_syscalls: all of them; generated_ftrace: functions
+    that match pattern. Absent: values are functions."""
+    values: tuple[Text, ...] = ()
+    """Functions, or system calls such as sys_openat or i386/sys_dup."""
+    pattern: Text = ""
+    """Regular expression over the functions that the kernel can trace."""
+    validated: Bool = False
+    """Reserved; has no effect in a policy."""
+
+
+class Enforcer(PolicyModel):
+    """Calls that NotifyEnforcer can override."""
+
+    calls: tuple[Text, ...]
+    """System calls, security_ functions, or list:NAME."""
+
+
+class Option(PolicyModel):
+    """A setting of this policy."""
+
+    name: Text
+    """policy-mode, override-method, disable-kprobe-multi, disable-uprobe-multi or
+    sleepable-preload-size."""
+    value: Text = ""
+    """Its value; for policy-mode, enforce or monitor."""
+
+
+class TracingPolicySpec(PolicyModel):
+    """What to watch, where, and what to do about it."""
+
+    kprobes: tuple[Kprobe, ...] = ()
+    """Kernel functions and system calls."""
+    fentries: tuple[Kprobe, ...] = ()
+    """Kernel functions, through fentry."""
+    tracepoints: tuple[Tracepoint, ...] = ()
+    """Tracepoints of the kernel."""
+    uprobes: tuple[Uprobe, ...] = ()
+    """Places in binaries and libraries."""
+    usdts: tuple[Usdt, ...] = ()
+    """Static probes in binaries and libraries."""
+    lsmhooks: tuple[LsmHook, ...] = ()
+    """Hooks of the Linux security modules."""
+    loader: Bool = False
+    """Report executable files that processes map, with their build id."""
+    enforcers: tuple[Enforcer, ...] = ()
+    """Calls that NotifyEnforcer can override."""
+    lists: tuple[ListSpec, ...] = ()
+    """Named lists of functions or system calls."""
+    options: tuple[Option, ...] = ()
+    """Settings of this policy."""
+    selectors_macros: dict[str, Selector] = {}
+    """Selectors by name, for the macros of other selectors."""
+    node_selector: Optional[LabelSelector] = None
+    """Nodes to load the policy on, by their labels. Absent or {}: all."""
+    pod_selector: Optional[LabelSelector] = None
+    """Pods that the policy applies to, by their labels."""
+    container_selector: Optional[LabelSelector] = None
+    """Containers that the policy applies to, by name and repo."""
+    host_selector: Optional[HostSelector] = None
+    """Host processes that the policy applies to: {} for all of them."""
+
+
+class TracingPolicy(PolicyModel):
+    """Watches places in the kernel and in programs on the nodes of the cluster, reports what happens
+    there, and can stop it."""
+
+    api_version: Text = ""
+    """Version of this representation of the object."""
+    kind: Literal["TracingPolicy"]
+    """Kind of the object."""
+    metadata: ClusterMetadata
+    """Name, labels and annotations."""
+    spec: TracingPolicySpec
+    """What to watch, where, and what to do about it."""
+    status: Optional[PolicyStatus] = None
+    """State of the policy in the cluster."""
+
+
+class TracingPolicyNamespaced(PolicyModel):
+    """A TracingPolicy for the pods of its namespace."""
+
+    api_version: Text = ""
+    """Version of this representation of the object."""
+    kind: Literal["TracingPolicyNamespaced"]
+    """Kind of the object."""
+    metadata: NamespacedMetadata
+    """Name, namespace, labels and annotations."""
+    spec: TracingPolicySpec
+    """What to watch, where, and what to do about it."""
+    status: Optional[PolicyStatus] = None
+    """State of the policy in the cluster."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.spec.hostSelector)",
+            message="spec.hostSelector is not for TracingPolicyNamespaced, which never applies to"
+            " host processes",
+            holds=lambda policy: policy.spec.host_selector is None,
+        ),
+        Rule(
+            cel="(!has(self.spec.uprobes) || size(self.spec.uprobes) == 0)"
+            " && (!has(self.spec.usdts) || size(self.spec.usdts) == 0)",
+            message="spec.uprobes and spec.usdts are not for TracingPolicyNamespaced: files are not"
+            " of one namespace",
+            holds=lambda policy: not policy.spec.uprobes and not policy.spec.usdts,
+        ),
+    )
+
+
+Policy = TracingPolicy | TracingPolicyNamespaced

@@ -1,0 +1,72 @@
+"""Status: what the operator reports of a policy, summed over the nodes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from osmia_api.tracing_policy.base import Optional, PolicyModel, Text, Uint31, Uint63
+
+MAX_FAILURES = 10
+
+ConditionType = Literal["Accepted", "Programmed", "Ready", "Degraded"]
+
+
+class Condition(PolicyModel):
+    """One aspect of the state, in the form common to Kubernetes."""
+
+    type: ConditionType
+    """Accepted: it is valid. Programmed: all nodes have it. Ready: both. Degraded: it loses events."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether the condition holds."""
+    observed_generation: Uint63 = 0
+    """Generation of the object that the condition speaks of."""
+    last_transition_time: Annotated[Text, Field(json_schema_extra={"format": "date-time"})]
+    """When status changed last."""
+    reason: Annotated[
+        Text, Field(max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+    ]
+    """Why, in one word for programs."""
+    message: Annotated[Text, Field(max_length=32768)] = ""
+    """Why, in words for people."""
+
+
+class NodeCounts(PolicyModel):
+    """How many nodes the policy is for, and how many have it."""
+
+    desired: Uint31 = 0
+    """Nodes that match nodeSelector and run an agent."""
+    programmed: Uint31 = 0
+    """Nodes whose agent says that this generation is in force."""
+    failed: Uint31 = 0
+    """Nodes whose agent says that it could not put it in force."""
+    summary: Text = ""
+    """programmed/desired, for the column of kubectl get."""
+
+
+class NodeFailure(PolicyModel):
+    """Why the policy is not in force on a node."""
+
+    node: Text
+    """Name of the node."""
+    reason: Annotated[Text, Field(max_length=1024)]
+    """What the agent reports, with the place in the policy."""
+
+
+class PolicyStatus(PolicyModel):
+    """State of the policy in the cluster. Written by the operator."""
+
+    conditions: tuple[Condition, ...] = Field(
+        default=(),
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    """Accepted, Programmed, Ready and Degraded."""
+    mode: Text = ""
+    """Mode in force: enforce, monitor, or monitor_only for a policy that enforces nothing."""
+    nodes: Optional[NodeCounts] = None
+    """Counts of nodes."""
+    failures: tuple[NodeFailure, ...] = Field(
+        default=(), max_length=MAX_FAILURES, json_schema_extra={"x-kubernetes-list-type": "atomic"}
+    )
+    """Nodes where it failed, the first 10 of them."""
