@@ -1,0 +1,1 @@
+"""Sources of the wire contract and, once built, `descriptors.binpb`."""
