@@ -1,0 +1,89 @@
+"""Looks after rotated files: too many are removed, the others compressed.
+
+It does so in a thread of its own: zlib works without the interpreter's lock, so that compressing
+takes nothing from the event loop but processor time.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from osmia_agent.export.compression import compress
+from osmia_agent.export.rotation import Backup, BackupNames, expired
+from osmia_agent.export.trouble import Trouble
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class BackupKeeper:
+    """Keeps the backups of one file in order, whenever `wake` is called.
+
+    `keep` backups remain (0 is all). What a killed agent left undone is done at the first call.
+    """
+
+    def __init__(self, path: Path, *, keep: int, compress_backups: bool) -> None:
+        self._names = BackupNames(path)
+        self._keep = keep
+        self._compress_backups = compress_backups
+        self._trouble = Trouble(f"look after old files of {path}")
+        self._work = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
+
+    def wake(self) -> None:
+        """Say that there may be work: at start, and when there is a new backup."""
+        self._work.set()
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Stop; a compression under way is given up, and done at the next start."""
+        self._stopping.set()
+        self._work.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def tidy(self) -> None:
+        """Remove what is too old and compress what is not compressed yet, newest first.
+
+        The directory is read anew after each file, since backups may come in faster than they are
+        compressed. Raises `OSError`.
+        """
+        self._remove(self._names.partials(self._list()))
+        while not self._stopping.is_set():
+            backups = self._names.backups(self._list())
+            surplus = expired(backups, self._keep)
+            self._remove([backup.name for backup in surplus])
+            newest = self._next_to_compress([b for b in backups if b not in surplus])
+            if newest is None:
+                return
+            with suppress(FileNotFoundError):  # someone else has removed it meanwhile
+                compress(self._names.directory / newest.name, stopped=self._stopping.is_set)
+
+    def _next_to_compress(self, backups: list[Backup]) -> Backup | None:
+        if not self._compress_backups:
+            return None
+        return next((backup for backup in backups if not backup.is_compressed), None)
+
+    def _list(self) -> list[str]:
+        return [path.name for path in self._names.directory.iterdir()]
+
+    def _remove(self, names: list[str]) -> None:
+        for name in names:
+            (self._names.directory / name).unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        while True:
+            self._work.wait()
+            if self._stopping.is_set():
+                return
+            self._work.clear()
+            try:
+                self.tidy()
+            except OSError as error:
+                self._trouble.happened(error)
+            else:
+                self._trouble.over()
