@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
@@ -168,9 +170,7 @@ class Btf:
         at = self._offsets[type_id]
         name_off, info, size_or_type = self._words[at : at + _TYPE_WORDS]
         kind = Kind((info >> 24) & 0x1F)
-        return Type(
-            self._string(name_off), kind, info & 0xFFFF, bool(info >> 31), size_or_type
-        )
+        return Type(self._string(name_off), kind, info & 0xFFFF, bool(info >> 31), size_or_type)
 
     def kind(self, type_id: int) -> Kind:
         """Return what a type is; id 0 is void."""

@@ -9,10 +9,13 @@ a macro `HAVE_struct__field`, so programs differ between kernels by `#ifdef` alo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from osmia_bpf.btf import COMPOSITES, Btf, BtfError, Kind, Member
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 _TYPES_H = """\
 #ifndef OSMIA_TYPES_H

@@ -1,7 +1,7 @@
 """What a set of programs consists of: C source before compilation, bytecode and maps after it.
 
-`base_sensor` is the source of the programs that see every fork, exec and exit. It is a pure function
-of a kernel's types and a few options: no kernel needs to be at hand.
+`base_sensor` is the source of the programs that see every fork, exec and exit. It is a pure
+function of a kernel's types and a few options: no kernel needs to be at hand.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: ProgramKind
     target: str = ""
-    """Tracepoint, kernel function or iterator; for a tail call the map that it is called through."""
+    """Tracepoint, kernel function or iterator; of a tail call the map that it goes through."""
     index: int = 0
     """Of a tail call: its place in that map."""
     btf_id: int = 0
@@ -191,9 +191,7 @@ def base_sensor(
     if iterator is not None and ProgramKind.ITERATOR in kinds:
         files.append("tasks.bpf.c")
         programs.append(
-            Program(
-                name="dump_task", kind=ProgramKind.ITERATOR, target="task", btf_id=iterator
-            )
+            Program(name="dump_task", kind=ProgramKind.ITERATOR, target="task", btf_id=iterator)
         )
     parts = [f"#define {name} {value}\n" for name, value in defines.items()]
     parts.append(struct_definitions(btf, _FIELDS))

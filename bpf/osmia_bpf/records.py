@@ -236,7 +236,8 @@ def decode_tasks(dump: bytes) -> list[TaskRecord]:
         head, rest = values[:11], values[11:]
         credentials = Credentials._make(rest[:_CREDENTIALS_WORDS])
         namespaces = Namespaces._make(rest[_CREDENTIALS_WORDS:-1])
-        tasks.append(TaskRecord(*head, credentials, namespaces, rest[-1].split(b"\0", 1)[0]))
+        comm = rest[-1].split(b"\0", 1)[0]
+        tasks.append(TaskRecord._make((*head, credentials, namespaces, comm)))
     return tasks
 
 

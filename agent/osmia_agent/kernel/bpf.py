@@ -196,6 +196,16 @@ def create_link(program_fd: int, attach_type: AttachType) -> int:
     return _bpf(_Command.LINK_CREATE, attributes, f"link of type {attach_type.name}")
 
 
+def create_kprobe_multi_link(program_fd: int, symbols_address: int, count: int) -> int:
+    """Attach one program to `count` functions whose names are at an array of string addresses."""
+    attributes = struct.pack(
+        "=IIIIIIQQQ",
+        *(program_fd, 0, AttachType.TRACE_KPROBE_MULTI, 0, 0, count),
+        *(symbols_address, 0, 0),
+    )
+    return _bpf(_Command.LINK_CREATE, attributes, "kprobe_multi link")
+
+
 def create_iterator(link_fd: int) -> int:
     """Return a descriptor from which one run of an iterator program is read."""
     return _bpf(_Command.ITER_CREATE, struct.pack("=II", link_fd, 0), "iterator")

@@ -19,7 +19,7 @@ import msgspec
 from osmia_agent.kernel.compiler import Job
 from osmia_bpf.btf import Btf, BtfError
 from osmia_bpf.headers import write_stub_tree
-from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Program, Source
+from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Source
 
 _INSTRUCTION_BYTES = 8
 _LOAD_64 = 0x18

@@ -14,13 +14,16 @@ import subprocess
 import sys
 import tempfile
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from osmia_bpf.btf import VMLINUX, Btf, BtfError
 from osmia_bpf.programs import BaseSensorOptions, Compiled, ProgramKind, Source, base_sensor
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 logger = logging.getLogger(__name__)
 

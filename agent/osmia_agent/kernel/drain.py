@@ -1,4 +1,4 @@
-"""The order in which two rings are read, so that no record is decoded before the exec it belongs to.
+"""The order in which two rings are read: no record comes before the exec that it belongs to.
 
 Lifecycle records (fork, exec, exit) and policy records come through rings of their own, so that a
 storm of policy events cannot cost a process its identity. A policy record up to the noted position
@@ -7,9 +7,10 @@ was submitted before the lifecycle ring is read, hence so was the exec of its pr
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from osmia_agent.kernel.ring import Ring
+if TYPE_CHECKING:
+    from osmia_agent.kernel.ring import Ring
 
 
 class Batch(NamedTuple):
@@ -22,8 +23,8 @@ class Batch(NamedTuple):
 def drain(lifecycle: Ring, policy: Ring | None = None) -> Batch:
     """Read all of `lifecycle`, then `policy` up to where it stood before.
 
-    Where the reading of `lifecycle` ends at a record that is still being written, `policy` waits for
-    the next turn.
+    Where the reading of `lifecycle` ends at a record that is still being written, `policy` waits
+    for the next turn.
     """
     noted = policy.produced() if policy else 0
     until = lifecycle.produced()

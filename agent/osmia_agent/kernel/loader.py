@@ -6,13 +6,15 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import AttachType, BpfError, ProgramType
 from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Program, ProgramKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
 
 _INSTRUCTION_BYTES = 8
 _LOAD_64 = 0x18
@@ -68,7 +70,7 @@ class ProgramSet:
     def start(self) -> None:
         """Load and attach every program but iterators, callees before their callers.
 
-        Raises `BpfError` at the first that the kernel refuses; what was attached stays until `close`.
+        Raises `BpfError` at the first that the kernel refuses; `close` undoes the others.
         """
         for item in self._compiled.values():
             if item.program.kind is not ProgramKind.ITERATOR:

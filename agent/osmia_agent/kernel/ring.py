@@ -2,8 +2,8 @@
 
 The kernel maps three things for the reader: the consumer position, which is ours to write; the
 producer position; and the data. Each record has a header of 8 bytes whose first word is the length
-and two bits: busy (still being written) and discarded. Positions only grow; the place in the data is
-a position modulo the ring's size.
+and two bits: busy (still being written) and discarded. Positions only grow; the place in the data
+is a position modulo the ring's size.
 
 The data is mapped once, not twice in a row as libbpf does: every mapped page counts as resident, so
 a record that runs over the end is put together here instead.

@@ -1,0 +1,267 @@
+"""What the running kernel offers: found by trying, not by its version.
+
+Each feature is tried with the smallest program that shows it, attached and at once detached where
+loading alone does not tell (some kernels load fentry programs and refuse to attach them).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from osmia_agent.kernel import bpf
+from osmia_agent.kernel.bpf import AttachType, BpfError, MapType, ProgramType
+from osmia_bpf.btf import VMLINUX, Btf, BtfError, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_TRACEPOINTS = Path("/sys/kernel/tracing/events")
+_KPROBES = Path("/sys/bus/event_source/devices/kprobe")
+
+# r0 = 0; exit
+_RETURN_0 = bytes.fromhex("b7000000000000009500000000000000")
+_CALL = 0x85
+_HELPER_OVERRIDE_RETURN = 58
+_HELPER_SEND_SIGNAL = 109
+
+# Functions that every kernel of interest has, and that are called rarely.
+_FUNCTION = "security_bprm_committing_creds"
+_MODIFIED_FUNCTION = "security_path_mkdir"
+_LSM_FUNCTION = "bpf_lsm_path_mkdir"
+
+
+class Feature(NamedTuple):
+    """One thing that a kernel may offer; `detail` says why not, or more about it."""
+
+    name: str
+    available: bool
+    detail: str
+
+
+def probe(btf_path: Path = VMLINUX) -> list[Feature]:
+    """Try every feature. Needs the privileges to load programs."""
+    btf: Btf | None = None
+    with contextlib.suppress(BtfError):
+        btf = Btf.read(btf_path)
+    features = [
+        Feature(
+            "btf",
+            btf is not None,
+            str(btf_path) if btf else f"{btf_path} cannot be read: no program can be compiled",
+        )
+    ]
+    features += [_try(name, attempt) for name, attempt in _attempts(btf)]
+    return features
+
+
+def _try(name: str, attempt: Callable[[], str]) -> Feature:
+    try:
+        return Feature(name, available=True, detail=attempt())
+    except BtfError as error:
+        return Feature(name, available=False, detail=str(error))
+    except OSError as error:
+        return Feature(name, available=False, detail=str(error.strerror).partition("\n")[0])
+
+
+def _attempts(btf: Btf | None) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "ring buffer", _ring_buffer
+    yield "tail calls", _tail_calls
+    yield "raw tracepoints", _raw_tracepoint
+    yield "tracepoints", _tracepoint
+    yield "kprobes", _kprobe
+    yield "kprobe_multi", _kprobe_multi
+    yield "uprobes", _uprobe
+    yield "override_return", lambda: _helper(_HELPER_OVERRIDE_RETURN)
+    yield "send_signal", lambda: _helper(_HELPER_SEND_SIGNAL)
+    if btf is None:
+        return
+    yield "task iterator", lambda: _iterator(btf)
+    yield "fentry", lambda: _traced(btf, AttachType.TRACE_FENTRY, _FUNCTION)
+    yield "fexit", lambda: _traced(btf, AttachType.TRACE_FEXIT, _FUNCTION)
+    yield "fmod_ret", lambda: _traced(btf, AttachType.MODIFY_RETURN, _MODIFIED_FUNCTION)
+    yield "lsm", lambda: _lsm(btf)
+    yield "credentials at exec", lambda: _credentials(btf)
+
+
+@contextlib.contextmanager
+def _open(fd: int) -> Iterator[int]:
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _ring_buffer() -> str:
+    with _open(bpf.create_map(MapType.RINGBUF, "probe", 0, 0, os.sysconf("SC_PAGESIZE"))):
+        return ""
+
+
+def _tail_calls() -> str:
+    with _open(bpf.create_map(MapType.PROG_ARRAY, "probe", 4, 4, 1)):
+        return ""
+
+
+def _raw_tracepoint() -> str:
+    with (
+        _open(bpf.load_program(ProgramType.RAW_TRACEPOINT, "probe", _RETURN_0)) as program,
+        _open(bpf.open_raw_tracepoint(program, "sched_process_exec")),
+    ):
+        return ""
+
+
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL("libbcc_bpf.so.0", use_errno=True)
+
+
+def _attached(fd: int) -> int:
+    if fd < 0:
+        code = ctypes.get_errno() or 1
+        raise BpfError(code, os.strerror(code))
+    return fd
+
+
+def _tracepoint() -> str:
+    if not _TRACEPOINTS.exists():
+        raise BpfError(errno.ENOENT, f"{_TRACEPOINTS} is missing: mount tracefs")
+    with (
+        _open(bpf.load_program(ProgramType.TRACEPOINT, "probe", _RETURN_0)) as program,
+        _quiet(),
+        _open(_attached(_library().bpf_attach_tracepoint(program, b"sched", b"sched_switch"))),
+    ):
+        return ""
+
+
+def _kprobe() -> str:
+    if not _KPROBES.exists():
+        raise BpfError(errno.ENOENT, "the kernel is built without CONFIG_KPROBE_EVENTS")
+    with (
+        _open(bpf.load_program(ProgramType.KPROBE, "probe", _RETURN_0)) as program,
+        _quiet(),
+        _open(
+            _attached(
+                _library().bpf_attach_kprobe(
+                    program, 0, b"osmia_probe", _FUNCTION.encode(), ctypes.c_uint64(0), 0
+                )
+            )
+        ),
+    ):
+        return ""
+
+
+def _kprobe_multi() -> str:
+    with _open(
+        bpf.load_program(
+            ProgramType.KPROBE, "probe", _RETURN_0, attach_type=AttachType.TRACE_KPROBE_MULTI
+        )
+    ) as program:
+        symbol = ctypes.create_string_buffer(_FUNCTION.encode())
+        symbols = (ctypes.c_uint64 * 1)(ctypes.addressof(symbol))
+        with _open(bpf.create_kprobe_multi_link(program, ctypes.addressof(symbols), 1)):
+            return ""
+
+
+def _uprobe() -> str:
+    binary = str(Path(sys.executable).resolve()).encode()
+    with (
+        _open(bpf.load_program(ProgramType.KPROBE, "probe", _RETURN_0)) as program,
+        _quiet(),
+        _open(
+            _attached(
+                _library().bpf_attach_uprobe(
+                    *(program, 0, b"osmia_probe", binary, ctypes.c_uint64(0x1000), -1, 0)
+                )
+            )
+        ),
+    ):
+        return ""
+
+
+def _helper(number: int) -> str:
+    """Load a kprobe program that calls a helper with small numbers as arguments."""
+    arguments = bytes.fromhex("b702000000000000")  # r2 = 0; r1 is the context
+    if number == _HELPER_SEND_SIGNAL:
+        arguments = bytes.fromhex("b701000000000000")  # r1 = 0: no signal
+    call = bytes([_CALL, 0, 0, 0]) + number.to_bytes(4, sys.byteorder)
+    code = arguments + call + _RETURN_0
+    with _open(bpf.load_program(ProgramType.KPROBE, "probe", code)):
+        return ""
+
+
+def _iterator(btf: Btf) -> str:
+    target = btf.require("bpf_iter_task", Kind.FUNC)
+    with (
+        _open(
+            bpf.load_program(
+                ProgramType.TRACING,
+                "probe",
+                _RETURN_0,
+                attach_type=AttachType.TRACE_ITER,
+                btf_id=target,
+            )
+        ) as program,
+        _open(bpf.create_link(program, AttachType.TRACE_ITER)),
+    ):
+        return ""
+
+
+def _traced(btf: Btf, attach_type: AttachType, function: str) -> str:
+    target = btf.require(function, Kind.FUNC)
+    with (
+        _open(
+            bpf.load_program(
+                ProgramType.TRACING, "probe", _RETURN_0, attach_type=attach_type, btf_id=target
+            )
+        ) as program,
+        _open(bpf.open_raw_tracepoint(program)),
+    ):
+        return ""
+
+
+def _lsm(btf: Btf) -> str:
+    target = btf.require(_LSM_FUNCTION, Kind.FUNC)
+    with (
+        _open(
+            bpf.load_program(
+                ProgramType.LSM,
+                "probe",
+                _RETURN_0,
+                attach_type=AttachType.LSM_MAC,
+                btf_id=target,
+            )
+        ) as program,
+        _open(bpf.open_raw_tracepoint(program)),
+    ):
+        modules = Path("/sys/kernel/security/lsm")
+        if modules.exists() and "bpf" not in modules.read_text().split(","):
+            raise BpfError(errno.EOPNOTSUPP, "bpf is not among the active LSMs (boot option lsm=)")
+        return ""
+
+
+def _credentials(btf: Btf) -> str:
+    if btf.tracepoint_arguments("sched_prepare_exec") is not None:
+        return "tracepoint sched_prepare_exec"
+    try:
+        _traced(btf, AttachType.TRACE_FENTRY, _FUNCTION)
+    except OSError:
+        _kprobe()
+        return f"kprobe {_FUNCTION}"
+    return f"fentry {_FUNCTION}"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what bcc's library prints when it fails off the terminal."""
+    saved = os.dup(2)
+    with Path(os.devnull).open("wb") as devnull:
+        os.dup2(devnull.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

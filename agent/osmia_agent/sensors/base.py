@@ -1,0 +1,97 @@
+"""The base sensor: every fork, exec and exit, and the processes that were there before it."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from typing import NamedTuple, Self
+
+from osmia_agent.kernel import bpf
+from osmia_agent.kernel.bpf import BpfError
+from osmia_agent.kernel.loader import ProgramSet
+from osmia_agent.kernel.ring import Ring, open_ring, ring_bytes
+from osmia_bpf.programs import Compiled, ProgramKind
+from osmia_bpf.records import RecordError, RecordKind, TaskRecord, decode_tasks
+
+logger = logging.getLogger(__name__)
+
+_RING = "lifecycle"
+_COUNTS = "counts"
+_ITERATOR = "dump_task"
+_PRIVILEGES_ENTRIES = 4096
+_COUNTS_PER_KIND = 3
+
+
+class RecordCounts(NamedTuple):
+    """What became of the records of one kind; `generated` is the sum of the other two.
+
+    The three are read one after another while they go on, so a snapshot taken under load may miss
+    that equation by the records of that instant.
+    """
+
+    generated: int
+    submitted: int
+    dropped: int
+
+
+class BaseSensor:
+    """The programs in the kernel, their ring and their counters."""
+
+    def __init__(self, programs: ProgramSet, ring: Ring, *, has_iterator: bool) -> None:
+        """Wrap attached programs; `start` makes them."""
+        self._programs = programs
+        self.ring = ring
+        self._has_iterator = has_iterator
+
+    @classmethod
+    def start(cls, compiled: Compiled, ring_size: int) -> Self:
+        """Load and attach; records flow from here on. Raises `BpfError` or `OSError`."""
+        size = ring_bytes(ring_size)
+        programs = ProgramSet(compiled, {_RING: size, "privileges_changed": _PRIVILEGES_ENTRIES})
+        try:
+            ring = open_ring(programs.map_fd(_RING), size)
+            programs.start()
+        except OSError:
+            programs.close()
+            raise
+        kinds = {item.program.kind for item in compiled.programs}
+        return cls(programs, ring, has_iterator=ProgramKind.ITERATOR in kinds)
+
+    def tasks(self) -> list[TaskRecord] | None:
+        """Return exact identities of all live processes, None where the kernel cannot tell."""
+        if not self._has_iterator:
+            return None
+        try:
+            return decode_tasks(self._programs.iterate(_ITERATOR))
+        except (BpfError, OSError, RecordError) as error:
+            logger.warning("the task iterator does not work here: %s", error)
+            self._has_iterator = False
+            return None
+
+    def counts(self) -> dict[RecordKind, RecordCounts]:
+        """Return the kernel's own counts, by record kind."""
+        cpus = bpf.possible_cpus()
+        values = struct.Struct(f"={cpus}Q")
+        fd = self._programs.map_fd(_COUNTS)
+
+        def value(index: int) -> int:
+            per_cpu = bpf.lookup(fd, struct.pack("=I", index), values.size)
+            return sum(values.unpack(per_cpu))
+
+        return {
+            kind: RecordCounts(*(value(kind * _COUNTS_PER_KIND + what) for what in range(3)))
+            for kind in RecordKind
+        }
+
+    def dropped(self) -> int:
+        """Return how many records of any kind were lost because the ring was full."""
+        return sum(counts.dropped for counts in self.counts().values())
+
+    def missed_runs(self) -> dict[str, int]:
+        """Return how often each program was not run, by function name."""
+        return {name: bpf.recursion_misses(fd) for name, fd in self._programs.program_fds.items()}
+
+    def close(self) -> None:
+        """Detach the programs and release the ring."""
+        self.ring.close()
+        self._programs.close()
