@@ -26,6 +26,7 @@ from osmia_events.model import (
     wire_fields,
 )
 from osmia_events.rfc3339 import format_ns
+from osmia_events.utf8 import with_valid_text
 
 ToForm = Callable[[Any], Any]
 ProcessToJson = Callable[[Process], msgspec.Raw]
@@ -94,20 +95,23 @@ def _encode_form(form: Any) -> bytes:
     try:
         return _encode(form)
     except UnicodeEncodeError:
-        return _encode(_with_valid_text(form))
+        return _encode(_form_with_valid_text(form))
 
 
-def _with_valid_text(form: Any) -> Any:
+def _form_with_valid_text(form: Any) -> Any:
     """Copy a form with U+FFFD in place of lone surrogates, which UTF-8 cannot hold."""
     match form:
         case str():
-            return form.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return with_valid_text(form)
         case tuple():
-            return tuple(map(_with_valid_text, form))
+            return tuple(map(_form_with_valid_text, form))
         case dict():
-            return {_with_valid_text(key): _with_valid_text(value) for key, value in form.items()}
+            return {
+                _form_with_valid_text(key): _form_with_valid_text(value)
+                for key, value in form.items()
+            }
         case msgspec.Struct():
-            return type(form)(*map(_with_valid_text, msgspec.structs.astuple(form)))
+            return type(form)(*map(_form_with_valid_text, msgspec.structs.astuple(form)))
     return form
 
 

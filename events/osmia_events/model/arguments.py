@@ -1,6 +1,6 @@
 """Arguments of hooked calls: `KprobeArgument` and the messages that it can hold."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from osmia_events.model.enums import BpfCmd, CapabilitiesType, TaintedBitsType
 from osmia_events.model.process import Namespace, ProcessCredentials, UserNamespace
@@ -189,6 +189,8 @@ class KprobeArgument(Message):
     `kind` is the member's wire name, a key of `ARGUMENT_KINDS`, or empty if none is set; then
     `value` is None. `value` is of the type that the kind says; a scalar may be zero.
     """
+
+    besides_fields: ClassVar[frozenset[str]] = frozenset({"kind", "value"})
 
     kind: str = ""
     value: Any = None

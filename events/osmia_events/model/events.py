@@ -241,6 +241,8 @@ class Event(Message):
     `body` is None only for an event of a type that this version does not know.
     """
 
+    besides_fields: ClassVar[frozenset[str]] = frozenset({"body"})
+
     body: EventBody | None = None
     node_name: str = ""
     time: Timestamp | None = None

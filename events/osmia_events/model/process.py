@@ -1,6 +1,6 @@
 """A process: its identity, credentials, namespaces and the pod that it runs in."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from msgspec import field, structs
 
@@ -145,6 +145,8 @@ class Process(Message, eq=False):
     What is kept there must not refer back to the process: the garbage collector does not look
     here. A changed copy comes from `replaced`, which starts with an empty memo.
     """
+
+    besides_fields: ClassVar[frozenset[str]] = frozenset({"memo"})
 
     exec_id: str = ""
     pid: UInt32 | None = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum, auto
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -55,6 +55,9 @@ class Message(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_field
     serve msgspec's JSON, where a message's own form is the wire's form.
     """
 
+    besides_fields: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that are no wire fields: what holds a oneof, and a process's memo."""
+
 
 class WireField(NamedTuple):
     """One field of a message."""
@@ -75,13 +78,13 @@ class WireField(NamedTuple):
 def wire_fields(message: type[Message]) -> tuple[WireField, ...]:
     """Return the wire fields of a message class, in declaration order.
 
-    A process's memo is the one struct field that is not on the wire.
+    The members of the two oneofs are not among them: see `EVENT_BODIES` and `ARGUMENT_KINDS`.
     """
     hints = get_type_hints(message, include_extras=True)
     return tuple(
         field_of(field.encode_name, field.name, hints[field.name])
         for field in msgspec.structs.fields(message)
-        if field.name != "memo"
+        if field.name not in message.besides_fields
     )
 
 

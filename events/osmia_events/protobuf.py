@@ -1,0 +1,314 @@
+"""Events to protobuf's wire format and back.
+
+Writing is done by hand: a process's bytes are kept in its memo and spliced into every event that
+names it, which a protobuf library cannot do. Field numbers come from the contract's descriptors.
+Reading is the library's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
+
+from google.protobuf.message import DecodeError as WireError
+
+from osmia_events import messages
+from osmia_events.decode_error import DecodeError
+from osmia_events.model import (
+    ARGUMENT_KINDS,
+    EVENT_BODIES,
+    Event,
+    Kind,
+    KprobeArgument,
+    Message,
+    Process,
+    WireField,
+    wire_fields,
+)
+from osmia_events.utf8 import with_valid_text
+
+ToBytes = Callable[[Any], bytes]
+"""Writes one value; fields write themselves with their tag."""
+ProcessToBytes = Callable[[Process], bytes]
+
+_VARINT, _LENGTH = 0, 2
+_SECOND_NS = 1_000_000_000
+
+
+class ProtobufEncoder:
+    """Writes events as `GetEventsResponse` messages.
+
+    `process_to_protobuf` gives the bytes of processes, parents and ancestors; see `JsonEncoder`.
+    """
+
+    def __init__(self, process_to_protobuf: ProcessToBytes | None = None) -> None:
+        process_to_bytes = process_to_protobuf or remembered_process_protobuf
+
+        def to_bytes_of(field: WireField) -> ToBytes:
+            return process_to_bytes if field.type is Process else _value_writer(field)
+
+        numbers = _numbers("GetEventsResponse")
+        self._bodies = {
+            body: _sized(
+                _tag(numbers[name], _LENGTH), _message_writer(body, body.__name__, to_bytes_of)
+            )
+            for name, body in EVENT_BODIES.items()
+        }
+        self._envelope = _message_writer(Event, "GetEventsResponse", to_bytes_of)
+
+    def encode(self, event: Event) -> bytes:
+        """Return an event as one serialised message."""
+        body = event.body
+        envelope = self._envelope(event)
+        return envelope if body is None else self._bodies[type(body)](body) + envelope
+
+
+def to_protobuf(event: Event) -> bytes:
+    """Return an event as one serialised `GetEventsResponse`, processes as they are."""
+    return _plain_encoder().encode(event)
+
+
+def from_protobuf(data: bytes) -> Event:
+    """Read a serialised `GetEventsResponse`. Raises DecodeError."""
+    try:
+        response = messages.message_class("GetEventsResponse").FromString(data)
+    except WireError:
+        raise DecodeError("not a serialised GetEventsResponse") from None
+    event: Event = _reader(Event)(response)
+    return event
+
+
+def remembered_process_protobuf(process: Process) -> bytes:
+    """Return a process's bytes, written at the first call and remembered in its memo."""
+    memo = process.memo
+    if memo is None:
+        memo = process.memo = {}
+    data: bytes | None = memo.get(remembered_process_protobuf)
+    if data is None:
+        data = memo[remembered_process_protobuf] = message_to_protobuf(process)
+    return data
+
+
+def message_to_protobuf(message: Message) -> bytes:
+    """Return any message of the model but `Event`, serialised; nothing is remembered."""
+    return _plain_writer(type(message))(message)
+
+
+@cache
+def _plain_encoder() -> ProtobufEncoder:
+    return ProtobufEncoder()
+
+
+# Writing
+
+
+@cache
+def _plain_writer(message: type[Message]) -> ToBytes:
+    if message is KprobeArgument:
+        return _argument_writer()
+    return _message_writer(message, message.__name__, _value_writer)
+
+
+def _message_writer(
+    message: type[Message], name: str, to_bytes_of: Callable[[WireField], ToBytes]
+) -> ToBytes:
+    """Compile what writes a message: one expression over its fields, as in the JSON encoder."""
+    numbers = _numbers(name)
+    fields = wire_fields(message)
+    names: dict[str, Any] = {
+        f"write_{field.attribute}": _field_writer(field, numbers[field.name], to_bytes_of(field))
+        for field in fields
+    }
+    names["join"] = b"".join
+    parts = ", ".join(
+        f"b'' if (value := message.{field.attribute}) is None else write_{field.attribute}(value)"
+        if field.optional
+        else f"write_{field.attribute}(value) if (value := message.{field.attribute}) else b''"
+        for field in fields
+    )
+    compiled: ToBytes = eval(f"lambda message: join(({parts},))", names)  # noqa: S307  # names of fields only
+    return compiled
+
+
+def _field_writer(field: WireField, number: int, value_to_bytes: ToBytes) -> ToBytes:
+    """Return what writes a field that is present, tag included."""
+    if field.kind is Kind.MAP:
+        return _map_writer(_tag(number, _LENGTH))
+    if field.kind in _VARINT_KINDS:
+        if field.repeated:
+            tag = _tag(number, _LENGTH)
+            return _sized(tag, lambda values: b"".join(map(value_to_bytes, values)))
+        if field.optional:
+            return _sized(
+                _tag(number, _LENGTH),
+                lambda value: b"\x08" + value_to_bytes(value) if value else b"",
+            )
+        tag = _tag(number, _VARINT)
+        return lambda value: tag + value_to_bytes(value)
+    write = _sized(_tag(number, _LENGTH), value_to_bytes)
+    if field.repeated:
+        return lambda values: b"".join(map(write, values))
+    return write
+
+
+def _value_writer(field: WireField) -> ToBytes:
+    """Return what writes one value of a field, without tag and size."""
+    match field.kind:
+        case Kind.STRING:
+            return _text_to_bytes
+        case Kind.BYTES:
+            return bytes
+        case Kind.TIMESTAMP:
+            return _time_to_bytes
+        case Kind.MESSAGE:
+            return _plain_writer(field.type)
+        case _:
+            return _varint
+
+
+_VARINT_KINDS = {Kind.BOOL, Kind.INT32, Kind.UINT32, Kind.INT64, Kind.UINT64, Kind.ENUM}
+
+
+def _argument_writer() -> ToBytes:
+    numbers = _numbers("KprobeArgument")
+    writers = {
+        kind: _field_writer(field, numbers[kind], _value_writer(field))
+        for kind, field in ARGUMENT_KINDS.items()
+    }
+    rest = _message_writer(KprobeArgument, "KprobeArgument", _value_writer)
+
+    def write(argument: KprobeArgument) -> bytes:
+        kind = argument.kind
+        label = rest(argument) if argument.label else b""
+        return writers[kind](argument.value) + label if kind else label
+
+    return write
+
+
+def _map_writer(tag: bytes) -> ToBytes:
+    return lambda items: b"".join([tag + _map_entry(*item) for item in items.items()])
+
+
+# The labels of a node and its pods come again and again.
+@lru_cache(maxsize=4096)
+def _map_entry(key: str, value: str) -> bytes:
+    entry = _sized(_tag(1, _LENGTH), _text_to_bytes)(key)
+    entry += _sized(_tag(2, _LENGTH), _text_to_bytes)(value)
+    return _varint(len(entry)) + entry
+
+
+def _sized(tag: bytes, to_bytes: ToBytes) -> ToBytes:
+    def write(value: Any) -> bytes:
+        data = to_bytes(value)
+        size = len(data)
+        return tag + (_ONE_BYTE[size] if size < 128 else _varint(size)) + data
+
+    def write_text(text: str) -> bytes:
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = with_valid_text(text).encode()
+        size = len(data)
+        return tag + (_ONE_BYTE[size] if size < 128 else _varint(size)) + data
+
+    return write_text if to_bytes is _text_to_bytes else write
+
+
+def _text_to_bytes(text: str) -> bytes:
+    return with_valid_text(text).encode()
+
+
+def _time_to_bytes(time_ns: int) -> bytes:
+    seconds, nanos = divmod(time_ns, _SECOND_NS)
+    return _seconds_to_bytes(seconds) + b"\x10" + _varint(nanos)
+
+
+@lru_cache(maxsize=1024)
+def _seconds_to_bytes(seconds: int) -> bytes:
+    return b"\x08" + _varint(seconds)
+
+
+def _tag(number: int, wire_type: int) -> bytes:
+    return _varint(number << 3 | wire_type)
+
+
+_ONE_BYTE = [bytes((value,)) for value in range(128)]
+
+
+def _varint(value: int) -> bytes:
+    if 0 <= value < 128:
+        return _ONE_BYTE[value]
+    value &= (1 << 64) - 1  # negative numbers are written in two's complement
+    groups = []
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    groups.append(value)
+    return bytes(groups)
+
+
+def _numbers(name: str) -> dict[str, int]:
+    fields = messages.message_class(name).DESCRIPTOR.fields
+    return {field.name: field.number for field in fields}
+
+
+# Reading
+
+
+@cache
+def _reader(message: type[Message]) -> Callable[[Any], Any]:
+    """Return what makes a model's message of the library's."""
+    convert = {
+        field.name: (field.attribute, _plural_reader(field)) for field in wire_fields(message)
+    }
+    oneof = _ONEOFS.get(message)
+
+    def read(source: Any) -> Any:
+        values = {}
+        for descriptor, value in source.ListFields():
+            name = descriptor.name
+            if name in convert:
+                attribute, to_model = convert[name]
+                values[attribute] = to_model(value)
+            elif oneof is not None:
+                values.update(oneof(name, value))
+        return message(**values)
+
+    return read
+
+
+def _plural_reader(field: WireField) -> Callable[[Any], Any]:
+    if field.kind is Kind.MAP:
+        return dict
+    convert = _value_reader(field)
+    if field.repeated:
+        return lambda values: tuple(map(convert, values))
+    return convert
+
+
+def _value_reader(field: WireField) -> Callable[[Any], Any]:
+    match field.kind:
+        case Kind.MESSAGE:
+            return _reader(field.type)
+        case Kind.TIMESTAMP:
+            return lambda value: value.seconds * _SECOND_NS + value.nanos
+        case _ if field.optional:
+            return lambda value: value.value
+        case _:
+            return lambda value: value
+
+
+def _read_body(name: str, value: Any) -> dict[str, Any]:
+    body = EVENT_BODIES[name]
+    return {"body": _reader(body)(value)}
+
+
+def _read_argument(kind: str, value: Any) -> dict[str, Any]:
+    return {"kind": kind, "value": _value_reader(ARGUMENT_KINDS[kind])(value)}
+
+
+_ONEOFS: dict[type[Message], Callable[[str, Any], dict[str, Any]]] = {
+    Event: _read_body,
+    KprobeArgument: _read_argument,
+}
