@@ -8,15 +8,22 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 Path = tuple[str | int, ...]
 
 _SHOWN_CHARACTERS = 60
+_SHOWN_PROBLEMS = 100
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -40,7 +47,10 @@ class InvalidObjectError(ValueError):
     """An object that must not be used, with every problem that was found in it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
+        lines = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
+        if len(problems) > _SHOWN_PROBLEMS:
+            lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more problems")
+        super().__init__("\n".join(lines))
         self.problems = tuple(problems)
 
 
@@ -60,66 +70,52 @@ def format_path(path: Iterable[str | int]) -> str:
 def describe_problems(
     error: ValidationError, model: type[BaseModel], line: Callable[[Path], int | None]
 ) -> list[Problem]:
-    """The problems that pydantic found when it read an object as `model`.
+    """Tell the problems that pydantic found when it read an object as `model`.
 
     `line` tells the line of a path, if it is known.
     """
     problems = []
     for details in error.errors(include_url=False):
         path = tuple(part for part in details["loc"] if part != "[key]")
-        message = _message(details["type"], details["input"], details.get("ctx", {}), details["msg"])
         if details["type"] == "extra_forbidden":
             message = _unknown_field(str(path[-1]), _model_at(model, path[:-1]))
+        else:
+            message = _message(details)
         problems.append(Problem(path, message, line(path)))
     return sorted(problems, key=lambda problem: problem.line or 0)
 
 
-def _message(kind: str, value: Any, context: Mapping[str, Any], otherwise: str) -> str:
-    shown = _shown(value)
-    match kind:
-        case "missing":
-            return "required, but absent"
-        case "literal_error":
-            return f"{shown} is not one of {_choices(context['expected'])}"
-        case "null":
-            return "null is no value: leave the field out instead"
-        case "string_type" if isinstance(value, bool | int | float):
-            return f"{shown} must be text: put it in quotes"
-        case "string_pattern_mismatch":
-            return f"{shown} must match {context['pattern']}"
-        case "string_too_long":
-            return f"must be at most {context['max_length']} characters, not {len(value)}"
-        case "string_too_short":
-            return "must not be empty"
-        case "too_long":
-            return (
-                f"must have at most {context['max_length']} elements,"
-                f" not {context['actual_length']}"
-            )
-        case "greater_than_equal":
-            return f"{shown} must be at least {context['ge']}"
-        case "less_than":
-            return f"{shown} must be at most {context['lt'] - 1}"
-        case "name":
-            return f"{shown} {otherwise}"
-        case _ if kind in _TYPES:
-            return f"{shown} must be {_TYPES[kind]}"
-        case _:
-            return otherwise
-
-
-_TYPES = {
-    "string_type": "text",
-    "bool_type": "true or false",
-    "int_type": "a whole number, without quotes",
-    "tuple_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
+_REQUIREMENTS = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping",
+    "greater_than_equal": "must be at least {ge}",
+    "int_type": "must be a whole number, without quotes",
+    "less_than_equal": "must be at most {le}",
+    "model_type": "must be a mapping",
+    "name": "{requirement}",
+    "null": "is no value: leave the field out",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_long": "must be at most {max_length} characters long",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text; put numbers, dates and words like yes in quotes",
+    "too_long": "must have at most {max_length} elements",
+    "tuple_type": "must be a list",
 }
 
 
+def _message(details: ErrorDetails) -> str:
+    kind, shown, context = details["type"], _shown(details["input"]), details.get("ctx", {})
+    if kind == "missing":
+        return "required, but absent"
+    if kind == "literal_error":
+        return f"{shown} is not one of {_choices(context['expected'])}"
+    if kind in _REQUIREMENTS:
+        return f"{shown} {_REQUIREMENTS[kind].format(**context)}"
+    return details["msg"]
+
+
 def _choices(expected: str) -> str:
-    """The values in ``'A', 'B' or 'C'``, which is how pydantic lists them."""
+    """Rewrite ``'A', 'B' or 'C'``, which is how pydantic lists choices."""
     return ", ".join(re.findall(r"'([^']*)'", expected))
 
 
@@ -136,28 +132,32 @@ def _shown(value: object) -> str:
 
 
 def _unknown_field(name: str, model: type[BaseModel] | None) -> str:
-    known = [info.alias or field for field, info in model.model_fields.items()] if model else []
+    fields = model.model_fields.items() if model else ()
+    known = sorted(info.alias or field for field, info in fields)
     same = [alias for alias in known if alias.casefold() == name.casefold()]
     if same:
-        return f"unknown field: it is written {same[0]}"
+        return f"unknown field; it is written {same[0]}"
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
     return f"unknown field; {hint}"
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The model that reads the value at `path` below `model`."""
-    current: Any = model
+    """Find the model that reads the value at `path` below `model`."""
+    annotation: Any = model
     for part in path:
-        found = _model_in(current)
-        if found is not None and isinstance(part, str):
-            fields = {info.alias or name: info for name, info in found.model_fields.items()}
-            current = fields[part].annotation if part in fields else None
-        # Elements of lists and values of mappings: the model is among the type's arguments.
-    return _model_in(current)
+        if get_origin(annotation) is tuple:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        else:
+            parent = _model_in(annotation)
+            fields = parent.model_fields.items() if parent else ()
+            annotation = next((f.annotation for name, f in fields if f.alias == part), None)
+    return _model_in(annotation)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for arg in get_args(annotation) if (m := _model_in(arg)) is not None), None)
+    """Find the model that an annotation names, alone or beside None."""
+    choices = (annotation, *get_args(annotation))
+    return next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), None)

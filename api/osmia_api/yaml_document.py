@@ -13,10 +13,12 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MAX_DEPTH = 100
 MAX_NODES = 500_000  # with aliases expanded: "billion laughs" ends here
@@ -26,7 +28,9 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG_PREFIX = "tag:yaml.org,2002:"
 _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(
+        ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True
+    ),
     **dict.fromkeys(
         ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False
     ),
@@ -73,7 +77,7 @@ class Document(NamedTuple):
         return self.root.value
 
     def line(self, path: Sequence[str | int]) -> int:
-        """The line of the value at `path`, or of its nearest enclosing value that exists.
+        """Tell the line of the value at `path`, or of the nearest value around it that exists.
 
         Names are compared exactly first, then without regard to case.
         """
@@ -87,14 +91,15 @@ class Document(NamedTuple):
 
 
 def _child(node: Node, part: str | int) -> Node | None:
-    if isinstance(node.children, list):
-        return node.children[part] if isinstance(part, int) and part < len(node.children) else None
-    if not isinstance(node.children, dict) or not isinstance(part, str):
+    children = node.children
+    if isinstance(children, list):
+        return children[part] if isinstance(part, int) and part < len(children) else None
+    if children is None or isinstance(part, int):
         return None
-    if part in node.children:
-        return node.children[part]
+    if part in children:
+        return children[part]
     folded = part.casefold()
-    return next((n for name, n in node.children.items() if name.casefold() == folded), None)
+    return next((child for name, child in children.items() if name.casefold() == folded), None)
 
 
 def parse_document(text: str | bytes) -> Document:
@@ -111,16 +116,20 @@ def parse_document(text: str | bytes) -> Document:
         what = error.problem or error.context or "unreadable"
         raise YamlError(f"not valid YAML: {what}", mark.line + 1 if mark else 1) from None
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n" if isinstance(text, str) else b"\n") + 1
-        raise YamlError(f"not valid YAML: {error.reason}", line) from None
-    except UnicodeError as error:
+        before = text[: error.position]
+        line = before.count("\n") if isinstance(before, str) else before.count(b"\n")
+        raise YamlError(f"not valid YAML: {error.reason}", line + 1) from None
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
         raise YamlError(f"not valid YAML: not Unicode text: {error.reason}", 1) from None
 
 
 class _Composer:
-    """Builds nodes from parser events, by recursive descent with a bounded depth."""
+    """Builds nodes from parser events, by recursive descent with a bounded depth.
 
-    def __init__(self, events: Iterator[yaml.Event]) -> None:
+    Which kind of event comes next is known from its place, but not to PyYAML's types.
+    """
+
+    def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
         self._anchors: dict[str, Node] = {}
 
@@ -138,15 +147,14 @@ class _Composer:
             self._anchors.clear()
         return root or Node(None, 1, 1)
 
-    def _node(self, event: yaml.Event, depth: int) -> Node:
+    def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + 1
         if depth > MAX_DEPTH:
             raise YamlError(f"nested more than {MAX_DEPTH} levels deep", line)
         if isinstance(event, yaml.AliasEvent):
-            node = self._anchors.get(event.anchor)
-            if node is None:
+            if event.anchor not in self._anchors:
                 raise YamlError(f"*{event.anchor} has no anchor, or is part of it", line)
-            return node._replace(line=line)
+            return self._anchors[event.anchor]._replace(line=line)
         if isinstance(event, yaml.ScalarEvent):
             node = Node(_scalar(event, line), line, 1)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -186,7 +194,7 @@ class _Composer:
 
 
 def _merged(node: Node, line: int) -> dict[str, Node]:
-    """The entries that a merge key brings in: of one mapping, or of a list of mappings."""
+    """Return the entries that a merge key brings in: of a mapping, or of a list of mappings."""
     sources = node.children if isinstance(node.children, list) else [node]
     entries: dict[str, Node] = {}
     for source in sources:
@@ -238,7 +246,7 @@ def _binary(text: str, line: int) -> str:
 
 
 def _resolve(text: str) -> object:
-    """The value that a plain scalar stands for."""
+    """Tell the value that a plain scalar stands for."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
@@ -258,7 +266,7 @@ def _resolve(text: str) -> object:
 
 
 def _integer(text: str, base: int) -> int | float | None:
-    """An integer of 64 bits; a longer decimal number as a float; another longer one is text."""
+    """Read an integer of 64 bits; a longer one is a float if it is decimal, else text (None)."""
     negative = text.startswith("-")
     digits = text.lstrip("+-")
     if base != 10:

@@ -1,7 +1,5 @@
 """Actions: what happens when a selector matches."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from osmia_api.tracing_policy.base import (

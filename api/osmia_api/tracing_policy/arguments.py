@@ -1,7 +1,5 @@
 """Arguments: what a hook reads from its function, and as what."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from osmia_api.tracing_policy.base import Bool, PolicyModel, Text, Uint31

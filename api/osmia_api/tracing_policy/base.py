@@ -9,9 +9,9 @@ The treatment is that of the API server for custom resources, and of upstream fo
 
 A field's zero value (``""``, 0, false, an empty list) is what reading an absent field gives. Only
 other default values are defaults of the schema.
-"""
 
-from __future__ import annotations
+pydantic reads annotations when a class is made: the modules of models do not postpone them.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
@@ -34,11 +34,15 @@ from pydantic_core import CoreSchema, PydanticCustomError
 Text = StrictStr
 Bool = StrictBool
 Int32 = Annotated[
-    int, Field(strict=True, ge=-(2**31), lt=2**31, json_schema_extra={"format": "int32"})
+    int, Field(strict=True, ge=-(2**31), le=2**31 - 1, json_schema_extra={"format": "int32"})
 ]
 # Upstream reads these as unsigned, its schema bounds them as signed: both bounds hold.
-Uint31 = Annotated[int, Field(strict=True, ge=0, lt=2**31, json_schema_extra={"format": "int32"})]
-Uint63 = Annotated[int, Field(strict=True, ge=0, lt=2**63, json_schema_extra={"format": "int64"})]
+Uint31 = Annotated[
+    int, Field(strict=True, ge=0, le=2**31 - 1, json_schema_extra={"format": "int32"})
+]
+Uint63 = Annotated[
+    int, Field(strict=True, ge=0, le=2**63 - 1, json_schema_extra={"format": "int64"})
+]
 
 T = TypeVar("T")
 
@@ -54,14 +58,17 @@ Optional = Annotated[T | None, BeforeValidator(_reject_null)]
 
 
 def schema_default(info: FieldInfo) -> object | None:
-    """The default that the schema gives a field; None for a zero value, and for none."""
-    return None if info.is_required() or not info.default else info.default
+    """Tell the default that the schema gives a field; None if it is a zero value, or none."""
+    return None if info.is_required() else info.get_default(call_default_factory=True) or None
 
 
 class Rule(NamedTuple):
-    """A condition between fields, for the API server (in CEL) and for `load_policy`."""
+    """A condition between fields, for the API server (in CEL) and for `load_policy`.
 
-    cel: str
+    Without `cel` it is one that the API server checks anyway, in metadata.
+    """
+
+    cel: str | None
     message: str
     holds: Callable[[Any], bool]
 
@@ -73,7 +80,7 @@ class PolicyModel(BaseModel):
         alias_generator=to_camel,
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # the models of a policy are built once, within its own
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 
@@ -83,7 +90,7 @@ class PolicyModel(BaseModel):
 
     @classmethod
     def fields_by_alias(cls) -> dict[str, FieldInfo]:
-        """The fields under their names in YAML."""
+        """Return the fields under their names in YAML."""
         return {info.alias or name: info for name, info in cls.model_fields.items()}
 
     @model_validator(mode="before")
@@ -119,8 +126,8 @@ class PolicyModel(BaseModel):
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core_schema))
-        if cls.rules:
-            schema["x-kubernetes-validations"] = [
-                {"rule": rule.cel, "message": rule.message} for rule in cls.rules
-            ]
+        if validations := [
+            {"rule": rule.cel, "message": rule.message} for rule in cls.rules if rule.cel
+        ]:
+            schema["x-kubernetes-validations"] = validations
         return schema

@@ -1,7 +1,5 @@
 """Hooks: the places in the kernel and in programs that a policy watches."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -69,7 +67,7 @@ class Tracepoint(Hook):
     event: Text
     """Name of the tracepoint."""
     raw: Bool = False
-    """Attach to the raw tracepoint: index then counts its arguments, not the fields of its format."""
+    """Attach to the raw tracepoint: index then counts arguments, not fields of the format."""
 
 
 class IgnoreDigest(PolicyModel):
@@ -101,7 +99,7 @@ class Uprobe(Hook):
     btf_path: Text = ""
     """File with type information of the binary."""
     binary_digests: tuple[Text, ...] = ()
-    """Digests that the binary may have, as ALGORITHM:HEX (sha1, sha256, sha384, sha512, build-id)."""
+    """Digests the binary may have, as ALGORITHM:HEX; sha1, sha256, sha384, sha512, build-id."""
     ignore: Optional[IgnoreDigest] = None
     """What to overlook."""
 

@@ -1,10 +1,9 @@
 """Label selectors, as Kubernetes has them."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from osmia_api.tracing_policy.base import PolicyModel, Rule, Text
 
@@ -13,7 +12,7 @@ LabelValue = Annotated[
     Text, Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
 ]
 
-_ATOMIC_LIST = {"x-kubernetes-list-type": "atomic"}
+_ATOMIC_LIST: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
 
 class LabelRequirement(PolicyModel):
@@ -22,7 +21,7 @@ class LabelRequirement(PolicyModel):
     key: Text
     """Name of the label."""
     operator: LabelOperator
-    """How the label's value relates to values. NotIn and DoesNotExist also match without the label."""
+    """How the label's value relates to values. NotIn also matches where the label is missing."""
     values: tuple[Text, ...] = Field(default=(), json_schema_extra=_ATOMIC_LIST)
     """Values to compare with, for In and NotIn."""
 
@@ -32,7 +31,7 @@ class LabelSelector(PolicyModel):
 
     model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 
-    match_labels: dict[str, LabelValue] = {}
+    match_labels: dict[str, LabelValue] = Field(default_factory=dict)
     """Labels that must have exactly these values."""
     match_expressions: tuple[LabelRequirement, ...] = Field(
         default=(), json_schema_extra=_ATOMIC_LIST

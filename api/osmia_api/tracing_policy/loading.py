@@ -10,7 +10,7 @@ from osmia_api.problems import InvalidObjectError, Path, Problem, describe_probl
 from osmia_api.tracing_policy.policy import Policy, TracingPolicy, TracingPolicyNamespaced
 from osmia_api.yaml_document import Document, YamlError, parse_document
 
-_KINDS: dict[str, type[TracingPolicy] | type[TracingPolicyNamespaced]] = {
+_KINDS: dict[str, type[Policy]] = {
     "TracingPolicy": TracingPolicy,
     "TracingPolicyNamespaced": TracingPolicyNamespaced,
 }
@@ -50,8 +50,8 @@ def _read(value: object, document: Document | None) -> Policy:
     kind = value.get("kind")
     model = _KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        given = f'"{kind}" is' if isinstance(kind, str) and kind else "must be given:"
-        message = f"{given} not one of {', '.join(_KINDS)}" if kind else f"must be one of {', '.join(_KINDS)}"
+        given = f'"{kind}"' if isinstance(kind, str) and kind else "required"
+        message = f"{given}; expected {' or '.join(_KINDS)}"
         raise InvalidObjectError([Problem(("kind",), message, line(("kind",)))])
     try:
         return model.model_validate(value)

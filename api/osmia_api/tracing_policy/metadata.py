@@ -3,8 +3,6 @@
 Upstream takes numbers and booleans for text here (``name: 5``), and null for an absent field.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -74,7 +72,9 @@ def _qualified_name(text: str) -> str:
     _check(
         len(name) <= 63
         and re.fullmatch(_WORD, name) is not None
-        and (not slash or (len(prefix) <= 253 and re.fullmatch(_DNS_SUBDOMAIN, prefix) is not None)),
+        and (
+            not slash or (len(prefix) <= 253 and re.fullmatch(_DNS_SUBDOMAIN, prefix) is not None)
+        ),
         "must be [DOMAIN/]NAME with a name of at most 63 letters, digits, -, _ and ., with a letter"
         " or digit at both ends",
     )
@@ -112,8 +112,8 @@ LabelKey = Annotated[MetaText, AfterValidator(_qualified_name)]
 LabelValue = Annotated[MetaText, AfterValidator(_label_value)]
 AnnotationKey = Annotated[MetaText, AfterValidator(_annotation_key)]
 Finalizer = Annotated[MetaText, AfterValidator(_qualified_name)]
-Int64 = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
-Generation = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+Generation = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
 
 class _MetadataModel(PolicyModel):
@@ -146,8 +146,10 @@ class ObjectMeta(_MetadataModel):
 
     name: Annotated[MetaText, AfterValidator(_name)] = ""
     generate_name: Annotated[MetaText, AfterValidator(_generate_name)] = ""
-    labels: dict[LabelKey, LabelValue] = {}
-    annotations: Annotated[dict[AnnotationKey, MetaText], AfterValidator(_annotations_size)] = {}
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    annotations: Annotated[dict[AnnotationKey, MetaText], AfterValidator(_annotations_size)] = (
+        Field(default_factory=dict)
+    )
     finalizers: tuple[Finalizer, ...] = ()
     owner_references: tuple[OwnerReference, ...] = ()
     uid: MetaText = ""
@@ -161,12 +163,12 @@ class ObjectMeta(_MetadataModel):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="",
+            cel=None,
             message="name is required",
             holds=lambda meta: bool(meta.name or meta.generate_name),
         ),
         Rule(
-            cel="",
+            cel=None,
             message="at most one of ownerReferences may be the controller",
             holds=lambda meta: sum(o.controller for o in meta.owner_references) <= 1,
         ),

@@ -1,7 +1,5 @@
 """TracingPolicy and TracingPolicyNamespaced of ``cilium.io/v1alpha1``."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -25,8 +23,8 @@ class ListSpec(PolicyModel):
     name: Text
     """Name of the list, for list:NAME."""
     type: Optional[ListType] = None
-    """syscalls: values are system calls; generated_syscalls: all of them; generated_ftrace: functions
-    that match pattern. Absent: values are functions."""
+    """Absent: values are functions. syscalls: values are system calls; generated_syscalls: all
+    system calls; generated_ftrace: functions that match pattern."""
     values: tuple[Text, ...] = ()
     """Functions, or system calls such as sys_openat or i386/sys_dup."""
     pattern: Text = ""
@@ -75,7 +73,7 @@ class TracingPolicySpec(PolicyModel):
     """Named lists of functions or system calls."""
     options: tuple[Option, ...] = ()
     """Settings of this policy."""
-    selectors_macros: dict[str, Selector] = {}
+    selectors_macros: dict[str, Selector] = Field(default_factory=dict)
     """Selectors by name, for the macros of other selectors."""
     node_selector: Optional[LabelSelector] = None
     """Nodes to load the policy on, by their labels. Absent or {}: all."""
@@ -88,8 +86,7 @@ class TracingPolicySpec(PolicyModel):
 
 
 class TracingPolicy(PolicyModel):
-    """Watches places in the kernel and in programs on the nodes of the cluster, reports what happens
-    there, and can stop it."""
+    """Watches places in the kernel and in programs, reports what happens there, can stop it."""
 
     api_version: Text = ""
     """Version of this representation of the object."""

@@ -1,7 +1,5 @@
 """Selectors: which calls of a hook matter, and what to do about them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

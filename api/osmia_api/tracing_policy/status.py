@@ -1,7 +1,5 @@
 """Status: what the operator reports of a policy, summed over the nodes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,7 +15,7 @@ class Condition(PolicyModel):
     """One aspect of the state, in the form common to Kubernetes."""
 
     type: ConditionType
-    """Accepted: it is valid. Programmed: all nodes have it. Ready: both. Degraded: it loses events."""
+    """Accepted: valid. Programmed: in force on all nodes. Ready: both. Degraded: losing events."""
     status: Literal["True", "False", "Unknown"]
     """Whether the condition holds."""
     observed_generation: Uint63 = 0
