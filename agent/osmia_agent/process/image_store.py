@@ -1,0 +1,179 @@
+"""Which images are in memory, and for how long.
+
+The newest image of a living process is always here. An ended one stays through the batch after
+that in which it ended, as records of policies may come that late, and then as long as an image in
+the store descends from it. A run of ended images (a process that executes one file after the
+other, a daemon that forks itself anew) is cut to the newest `MAX_ENDED_RUN`; behind these comes
+the next living ancestor, so that no one hides where he comes from by running many execs. There
+the chain of ids has a gap, and one can see it.
+
+The store holds at most `capacity` images. What must make room is, in this order: ended images
+that no living one has as its parent, ended ones without children, and living ones without
+children, oldest first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osmia_agent.process.image import ImageState, ProcessImage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+MAX_ENDED_RUN = 64
+"""Ended images in a row that stay on the way from a living image to the first process."""
+
+_ENDED = ImageState.ENDED
+_KEPT = ImageState.KEPT
+_GONE = ImageState.GONE
+
+
+class ImageStore:
+    """The images of one node's processes, by their keys.
+
+    Every image has its parent in the store as well; only the kernel's, which is no part of it,
+    has none.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self.images: dict[tuple[int, int, int], ProcessImage] = {}
+        """To be changed by methods only."""
+        self.newest: dict[int, ProcessImage] = {}
+        """The newest image of each living process, by tgid. To be changed by methods only."""
+        self._ended: list[ProcessImage] = []
+        self._ended_before: list[ProcessImage] = []
+        self.evicted_ended = 0
+        self.evicted_live = 0
+        self.shortened = 0
+        """Ended images cut out of long runs."""
+
+    def add(self, image: ProcessImage) -> None:
+        """Add the newest image of a process."""
+        self.newest[image.key.tgid] = image
+        self._insert(image)
+
+    def add_ended(self, image: ProcessImage) -> None:
+        """Add an image whose process is gone already."""
+        self._insert(image)
+        self.end(image)
+
+    def end(self, image: ProcessImage) -> None:
+        """Note that an image's process has exited or executed another file."""
+        image.state = _ENDED
+        self._ended.append(image)
+        if self.newest.get(image.key.tgid) is image:
+            del self.newest[image.key.tgid]
+
+    def expect_end(self, image: ProcessImage) -> None:
+        """Forget a living image as if it had ended now, for no record will tell its end."""
+        self._ended.append(image)
+
+    def release(self) -> None:
+        """End a batch: forget what ended before the last call and nothing descends from."""
+        ended, self._ended_before, self._ended = self._ended_before, self._ended, []
+        for image in ended:
+            if image.state == _GONE:
+                continue
+            if not image.children:
+                self._drop(image)
+                continue
+            image.state = _KEPT
+            if image.depth % MAX_ENDED_RUN == 0:
+                self._shorten_runs(image)
+
+    def _insert(self, image: ProcessImage) -> None:
+        self.images[image.key] = image
+        if image.parent is not None:
+            image.parent.children += 1
+        if len(self.images) > self._capacity:
+            self._evict(image)
+
+    def _drop(self, image: ProcessImage) -> None:
+        """Remove an image without children, and the ended ones that were there for it alone."""
+        while True:
+            self._remove(image)
+            parent = image.parent
+            if parent is None:
+                return
+            parent.children -= 1
+            if parent.children or parent.state != _KEPT:
+                return
+            image = parent
+
+    def _remove(self, image: ProcessImage) -> None:
+        image.state = _GONE
+        # A scan may have found the process of an ended image alive after all.
+        if self.images.get(image.key) is image:
+            del self.images[image.key]
+        if self.newest.get(image.key.tgid) is image:
+            del self.newest[image.key.tgid]
+
+    def _shorten_runs(self, image: ProcessImage) -> None:
+        """Cut runs of ended images above this one.
+
+        Only images that no event can name as its process are taken from their parents. Called
+        for each image of a certain depth, this keeps every line short at little cost: lines grow
+        by one image at a time, so none gets longer without passing here.
+        """
+        run = 0
+        while (parent := image.parent) is not None and parent.parent is not None:
+            run = run + 1 if parent.state == _KEPT else 0
+            if run <= MAX_ENDED_RUN or image.state != _KEPT:
+                image = parent
+                continue
+            self.shortened += 1
+            image.parent = parent.parent
+            image.parent.children += 1
+            parent.children -= 1
+            if not parent.children:
+                self._drop(parent)
+
+    def _evict(self, newcomer: ProcessImage) -> None:
+        """Make room for a sixteenth of the capacity, so that this is rare."""
+        target = self._capacity - max(1, self._capacity // 16)
+        images = list(self.images.values())
+        self.evicted_ended += self._evict_kept(images, len(images) - target)
+        for_good = [image for image in images if image is not newcomer]
+        self.evicted_ended += self._evict_leaves(for_good, _ENDED, target)
+        self.evicted_live += self._evict_leaves(for_good, ImageState.LIVE, target)
+
+    def _evict_kept(self, images: Collection[ProcessImage], number: int) -> int:
+        """Take ended images out of the middle of their lines; return how many.
+
+        Their children have ended as well, so no event will name those as its process.
+        """
+        needed = {image.parent for image in images if image.state != _KEPT}
+        evictable = [each for each in images if each.state == _KEPT and each not in needed]
+        victims = set(evictable[:number])
+        for image in images:
+            parent = image.parent
+            if image in victims or parent not in victims:
+                continue
+            while parent in victims:
+                parent = parent.parent
+            assert parent is not None  # only the kernel has no parent, and it is not stored
+            image.parent = parent
+            parent.children += 1
+        for victim in victims:
+            self._remove(victim)
+            if victim.parent is not None:
+                victim.parent.children -= 1
+        return len(victims)
+
+    def _evict_leaves(
+        self, images: Collection[ProcessImage], state: ImageState, target: int
+    ) -> int:
+        """Drop images of one state without children, oldest first; return how many."""
+        evicted = 0
+        before = -1
+        while before != evicted and len(self.images) > target:  # parents become leaves in turn
+            before = evicted
+            for image in images:
+                if len(self.images) <= target:
+                    break
+                if image.state == state and not image.children:
+                    self._drop(image)
+                    evicted += 1
+        return evicted

@@ -1,0 +1,348 @@
+"""The process table: every image that events of this node may have to name.
+
+Rules, the contract's unless said otherwise:
+
+- An image is a thread group, its start, and the number of execs since (`ImageKey`).
+- A forked process copies its parent's record. It has no event of its own until it executes or
+  exits. The first exec after a fork keeps the fork's parent; a later one has the previous image
+  of the same process as its parent.
+- An exec that fails after the kernel has counted it makes no image: the previous one stays, also
+  for the exit.
+- The parent of an image is fixed; a process whose parent exits is not moved under another one.
+- Every image but the kernel's (pid 0) has a parent in the table, so each `parent` block names its
+  own parent in turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from osmia_agent.process.flags import ProcessFlag
+from osmia_agent.process.identity import ImageKey
+from osmia_agent.process.image import ImageState, ProcessImage
+from osmia_agent.process.image_store import ImageStore
+from osmia_agent.process.scan import ScannedProcess, Scanner, same_start
+from osmia_bpf.records import (
+    DataRecord,
+    ExecRecord,
+    ExitRecord,
+    ForkFlag,
+    ForkRecord,
+    TaskRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from osmia_agent.process.builder import ProcessBuilder
+    from osmia_events.model import Process
+
+_OLDEST_ANCESTOR = 2
+_MAX_COMPLETED_LINE = 64
+_CLONE = ProcessFlag.CLONE.value
+_MISS = ProcessFlag.MISS.value
+_KERNEL_THREAD = ForkFlag.KERNEL_THREAD.value
+_LIVE = ImageState.LIVE
+
+
+class Lineage(NamedTuple):
+    """What an event says of a process."""
+
+    image: ProcessImage
+    process: Process
+    parent: Process
+    ancestors: tuple[Process, ...]
+    """From the grandparent up to pid 1 or 2."""
+
+
+@dataclass(slots=True)
+class TableCounters:
+    """What went otherwise than it should; each counts up."""
+
+    repeated_exits: int = 0
+    """Exit records of processes that had exited already: ignored."""
+    superseded: int = 0
+    """Fork and exec records of images that a scan had seen already: ignored."""
+    unknown_parents: int = 0
+    """Processes whose parent neither a record nor `/proc` told: the kernel stands for it."""
+    unknown_processes: int = 0
+    """Processes of which a record gave the identity alone, and `/proc` nothing more."""
+    missed_exits: int = 0
+    """Processes found to have ended without an exit record."""
+
+
+class ProcessTable:
+    """The images of one node's processes.
+
+    Records go in through `data`, `fork`, `exec`, `exit` in the kernel's order; `release` ends a
+    batch. `scan` fills the table at start and puts it right after records were lost.
+    `ancestors` says whether exec and exit events name them.
+    """
+
+    def __init__(
+        self,
+        builder: ProcessBuilder,
+        scanner: Scanner,
+        *,
+        capacity: int = 65_536,
+        ancestors: bool = False,
+    ) -> None:
+        self.kernel = ProcessImage(ImageKey(0, 1, 0), builder.kernel(), None)
+        self.counters = TableCounters()
+        self._builder = builder
+        self._scanner = scanner
+        self._ancestors = ancestors
+        self.store = ImageStore(capacity)
+        self._newest = self.store.newest
+        self._exited: dict[tuple[int, int], ProcessImage] = {}
+        """Last images of processes that exited in this batch, by tgid and start."""
+        self._exited_before: dict[tuple[int, int], ProcessImage] = {}
+        self._vanished: list[ProcessImage] = []
+        self._vanished_before: list[ProcessImage] = []
+
+    def __len__(self) -> int:
+        return len(self.store.images)
+
+    def data(self, record: DataRecord) -> None:
+        """Keep a piece of arguments or environment for the exec record that follows."""
+        self._builder.chunks.add(record)
+
+    def fork(self, record: ForkRecord) -> ProcessImage | None:
+        """Add a child; return its image, or None if it is known already."""
+        tgid = record.tgid
+        start = record.start_boottime_ns
+        previous = self._newest.get(tgid)
+        if previous is not None:
+            if _is_process(previous, start):
+                previous.forked |= previous.key.exec_count == record.exec_count
+                self.counters.superseded += 1
+                return None
+            self._miss_exit(previous)
+        parent = self.resolve(
+            record.parent_tgid, record.parent_start_boottime_ns, record.parent_exec_count
+        )
+        image = ProcessImage(
+            ImageKey(tgid, start, record.exec_count),
+            self._builder.forked(record, parent.process),
+            parent,
+            forked=True,
+            kernel_thread=bool(record.flags & _KERNEL_THREAD),
+        )
+        self.store.add(image)
+        if image.kernel_thread:
+            # No exit record will come. It stays for the case that it executes a file at once, as
+            # the kernel's helpers do.
+            self.store.expect_end(image)
+        return image
+
+    def exec(self, record: ExecRecord) -> Lineage | None:
+        """Add the image that an exec made; return what its event says.
+
+        None if a scan has seen it already: then the scan's event stands for it.
+        """
+        tgid = record.tgid
+        start = record.start_boottime_ns
+        previous = self._newest.get(tgid)
+        flags = 0
+        if previous is None or not _is_process(previous, start):
+            parent = self._parent_by_proc(tgid, start)
+            in_tree = bool(parent.process.in_init_tree)
+            flags = _MISS
+            if previous is not None:
+                self._miss_exit(previous)
+        elif previous.exact and previous.key.exec_count >= record.exec_count:
+            self.counters.superseded += 1
+            return None
+        else:
+            in_tree = bool(previous.process.in_init_tree)
+            parent = previous
+            if previous.forked and previous.parent is not None:
+                parent = previous.parent
+                flags = _CLONE
+            self.store.end(previous)
+        image = ProcessImage(
+            ImageKey(tgid, start, record.exec_count),
+            self._builder.executed(record, parent.process, flags, in_tree=in_tree),
+            parent,
+        )
+        self.store.add(image)
+        return Lineage(
+            image,
+            self._builder.for_exec_event(record, image.process),
+            parent.process,
+            ancestors_of(image) if self._ancestors else (),
+        )
+
+    def exit(self, record: ExitRecord) -> Lineage | None:
+        """End a process; return what its event says, or None if it had ended before."""
+        tgid = record.tgid
+        process_key = (tgid, record.start_boottime_ns)
+        if process_key in self._exited or process_key in self._exited_before:
+            self.counters.repeated_exits += 1
+            return None
+        image = self._newest.get(tgid)
+        if image is not None and _is_process(image, record.start_boottime_ns):
+            self.store.end(image)
+        else:
+            image = self._unknown(ImageKey(*process_key, record.exec_count))
+        self._exited[process_key] = image
+        return self.lineage(image, ancestors=self._ancestors)
+
+    def release(self) -> None:
+        """End a batch: forget what ended before the last call and nothing descends from."""
+        self.store.release()
+        self._exited_before, self._exited = self._exited, {}
+        vanished, self._vanished_before, self._vanished = self._vanished_before, self._vanished, []
+        for image in vanished:
+            if image.state == _LIVE:
+                self._miss_exit(image)
+        self._builder.chunks.expire()
+
+    def find(self, tgid: int, start_boottime_ns: int, exec_count: int) -> ProcessImage | None:
+        """Return exactly this image, or None if no record of it has been seen yet."""
+        return self.store.images.get((tgid, start_boottime_ns, exec_count)) if tgid else self.kernel
+
+    def resolve(self, tgid: int, start_boottime_ns: int, exec_count: int) -> ProcessImage:
+        """Return this image or, where its exec failed or its record was lost, what stands for it.
+
+        That is the newest image of the same process, also if it has just exited, else what
+        `/proc` says of it, else an image of which only the identity is known.
+        """
+        image = self.find(tgid, start_boottime_ns, exec_count)
+        if image is not None:
+            return image
+        image = self._newest.get(tgid)
+        if image is not None and _is_process(image, start_boottime_ns):
+            return image
+        process_key = (tgid, start_boottime_ns)
+        image = self._exited.get(process_key) or self._exited_before.get(process_key)
+        return image or self._complete(ImageKey(tgid, start_boottime_ns, exec_count))
+
+    def lineage(self, image: ProcessImage, *, ancestors: bool) -> Lineage:
+        """Return what an event of this image says of its process."""
+        parent = image.parent or self.kernel
+        return Lineage(
+            image, image.process, parent.process, ancestors_of(image) if ancestors else ()
+        )
+
+    def scan(self, tasks: Iterable[TaskRecord] | None = None) -> list[Lineage]:
+        """Compare the table with the live processes; return those that are new, parents first.
+
+        Images that are known keep their identity. Of processes that are gone the exit record may
+        still be on its way: they end when it has not come by the end of the next batch. Threads
+        of the kernel are added, but have no event. Raises OSError if `/proc` cannot be listed.
+        """
+        scan = self._scanner.scan(tasks)
+        for tgid, image in self._newest.items():
+            start = scan.starts.get(tgid)
+            if image.state == _LIVE and (
+                start is None or not _is_process(image, start, ticks=True)
+            ):
+                self._vanished.append(image)
+        found = []
+        for process in scan.processes:
+            if self._knows(process):
+                continue
+            parent = self._newest.get(process.parent_tgid)
+            previous = self._newest.get(process.key.tgid)
+            if previous is not None and _is_process(previous, process.key.start_boottime_ns):
+                forked_by = previous.parent if previous.forked else None
+                parent = forked_by or previous
+            if parent is None:
+                parent = self.kernel
+                self.counters.unknown_parents += process.parent_tgid != 0
+            image = self._add_scanned(process, parent)
+            if not image.kernel_thread:
+                found.append(self.lineage(image, ancestors=self._ancestors))
+        return found
+
+    def _knows(self, process: ScannedProcess) -> bool:
+        image = self._newest.get(process.key.tgid)
+        if image is None:
+            return False
+        if not process.exact:
+            return _is_process(image, process.key.start_boottime_ns, ticks=True)
+        if not _is_process(image, process.key.start_boottime_ns):
+            return False
+        return not image.exact or image.key.exec_count >= process.key.exec_count
+
+    def _complete(self, key: ImageKey) -> ProcessImage:
+        scanned = self._scanner.read(key.tgid)
+        if scanned is None or not same_start(key.start_boottime_ns, scanned.key.start_boottime_ns):
+            return self._unknown(key)
+        parent = self._newest_or_proc(scanned.parent_tgid)
+        return self._add_scanned(scanned._replace(key=key, exact=True), parent)
+
+    def _unknown(self, key: ImageKey) -> ProcessImage:
+        image = self.store.images.get(key)
+        if image is None:
+            self.counters.unknown_processes += 1
+            image = ProcessImage(key, self._builder.unknown(key, self.kernel.process), self.kernel)
+            self.store.add_ended(image)
+        return image
+
+    def _parent_by_proc(self, tgid: int, start_boottime_ns: int) -> ProcessImage:
+        scanned = self._scanner.read(tgid)
+        if scanned is None or not same_start(start_boottime_ns, scanned.key.start_boottime_ns):
+            self.counters.unknown_parents += 1
+            return self.kernel
+        return self._newest_or_proc(scanned.parent_tgid)
+
+    def _newest_or_proc(self, tgid: int) -> ProcessImage:
+        """Return the newest image of a process, with all that lies between it and known ones."""
+        line: dict[int, ScannedProcess] = {}
+        image = self.kernel if tgid == 0 else self._newest.get(tgid)
+        while image is None:
+            scanned = self._scanner.read(tgid)
+            if scanned is None or tgid in line or len(line) == _MAX_COMPLETED_LINE:
+                self.counters.unknown_parents += 1
+                image = self.kernel
+                break
+            line[tgid] = scanned
+            tgid = scanned.parent_tgid
+            image = self.kernel if tgid == 0 else self._newest.get(tgid)
+        for scanned in reversed(line.values()):
+            image = self._add_scanned(scanned, image)
+        return image
+
+    def _add_scanned(self, scanned: ScannedProcess, parent: ProcessImage) -> ProcessImage:
+        previous = self._newest.get(scanned.key.tgid)
+        if previous is not None:
+            if _is_process(previous, scanned.key.start_boottime_ns):
+                self.store.end(previous)
+            else:
+                self._miss_exit(previous)
+        image = ProcessImage(
+            scanned.key,
+            self._builder.scanned(scanned, parent.process),
+            parent,
+            exact=scanned.exact,
+            kernel_thread=scanned.kernel_thread,
+        )
+        self.store.add(image)
+        return image
+
+    def _miss_exit(self, image: ProcessImage) -> None:
+        if not image.kernel_thread:  # no record tells the exit of those
+            self.counters.missed_exits += 1
+        self.store.end(image)
+
+
+def ancestors_of(image: ProcessImage) -> tuple[Process, ...]:
+    """Return the processes above an image's parent, up to pid 1 or 2."""
+    ancestors = []
+    parent = image.parent
+    while parent is not None and parent.key.tgid > _OLDEST_ANCESTOR:
+        parent = parent.parent
+        if parent is not None and parent.key.tgid:
+            ancestors.append(parent.process)
+    return tuple(ancestors)
+
+
+def _is_process(image: ProcessImage, start_boottime_ns: int, *, ticks: bool = False) -> bool:
+    """Return whether the process of an image has this start, cut to ticks or exact."""
+    own = image.key.start_boottime_ns
+    if ticks:
+        return same_start(own, start_boottime_ns)
+    return own == start_boottime_ns or (not image.exact and same_start(start_boottime_ns, own))
