@@ -1,22 +1,21 @@
 """Events to JSON lines: protobuf's JSON mapping with the contract's names.
 
-msgspec writes most messages as they are. Those with 64-bit integers (strings in JSON), times or
-enumerations are first turned into a *form*: a struct of the same fields with text in their place.
-A process is written once, remembered in its memo and spliced into every event that names it.
+A message is turned into its form, which msgspec writes. A process is written once, remembered in
+its memo and spliced into every event that names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import msgspec
 
+from osmia_events.json_form import form_class, is_own_form
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
-    AggregationInfo,
     Event,
     Kind,
     KprobeArgument,
@@ -46,33 +45,18 @@ class JsonEncoder:
     def __init__(self, process_to_json: ProcessToJson | None = None) -> None:
         process_to_form = process_to_json or remembered_process_json
 
-        def field_to_form(field: WireField) -> ToForm:
-            return process_to_form if field.type is Process else _field_to_form(field)
+        def to_form_of(field: WireField) -> ToForm:
+            return process_to_form if field.type is Process else _to_form(field)
 
-        self._bodies = {
-            body: (_envelope_form(body.event_name), _struct_to_form(body, field_to_form))
-            for body in EVENT_BODIES.values()
+        self._to_form: dict[type, ToForm] = {
+            body: _event_to_form(name, _compiled(body, to_form_of))
+            for name, body in EVENT_BODIES.items()
         }
+        self._to_form[type(None)] = _event_to_form("", _as_it_is)
 
     def encode(self, event: Event) -> bytes:
         r"""Return an event as one line of JSON, `\n` included."""
-        return _encode_form(self._event_to_form(event)) + b"\n"
-
-    def _event_to_form(self, event: Event) -> msgspec.Struct:
-        time = event.time
-        info = event.aggregation_info
-        envelope = (
-            event.node_name,
-            None if time is None else format_ns(time),
-            None if info is None else _aggregation_to_form(info),
-            event.cluster_name,
-            event.node_labels,
-        )
-        body = event.body
-        if body is None:
-            return _BODILESS(None, *envelope)
-        form, body_to_form = self._bodies[type(body)]
-        return form(body_to_form(body), *envelope)
+        return _encode_form(self._to_form[type(event.body)](event)) + b"\n"
 
 
 def remembered_process_json(process: Process) -> msgspec.Raw:
@@ -100,34 +84,29 @@ def _encode_form(form: Any) -> bytes:
 
 def _form_with_valid_text(form: Any) -> Any:
     """Copy a form with U+FFFD in place of lone surrogates, which UTF-8 cannot hold."""
+    copy = _form_with_valid_text
     match form:
         case str():
             return with_valid_text(form)
         case tuple():
-            return tuple(map(_form_with_valid_text, form))
+            return tuple(map(copy, form))
         case dict():
-            return {
-                _form_with_valid_text(key): _form_with_valid_text(value)
-                for key, value in form.items()
-            }
+            return {copy(key): copy(value) for key, value in form.items()}
         case msgspec.Struct():
-            return type(form)(*map(_form_with_valid_text, msgspec.structs.astuple(form)))
+            return type(form)(*map(copy, msgspec.structs.astuple(form)))
     return form
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 @cache
 def _message_to_form(message: type[Message]) -> ToForm:
-    """Return what turns a message into its form: `_as_it_is` where msgspec's own is right."""
     if message is KprobeArgument:
         return _argument_to_form
-    return _struct_to_form(message, _field_to_form)
+    if form_class(message) is message:
+        return _as_it_is
+    return _compiled(message, _to_form)
 
 
-def _field_to_form(field: WireField) -> ToForm:
+def _to_form(field: WireField) -> ToForm:
     """Return what turns one value of a field, neither None nor zero, into its form."""
     match field.kind:
         case Kind.INT64 | Kind.UINT64:
@@ -143,28 +122,40 @@ def _field_to_form(field: WireField) -> ToForm:
             return _as_it_is
 
 
-def _struct_to_form(message: type[Message], to_form_of: Callable[[WireField], ToForm]) -> ToForm:
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _compiled(message: type[Message], to_form_of: Callable[[WireField], ToForm]) -> ToForm:
     """Compile what turns a message into its form: one expression over its fields.
 
     An expression made for the message is half again as fast as a loop over its fields, and runs
     for each event.
     """
-    fields = wire_fields(message)
-    converters = {field: to_form_of(field) for field in fields}
-    converters = {field: each for field, each in converters.items() if each is not _as_it_is}
-    if not converters:
-        return _as_it_is
-    names: dict[str, Any] = {f"form_{field.attribute}": each for field, each in converters.items()}
-    names["Form"] = _struct_form(message, converters.keys())
-    values = ", ".join(
-        _form_expression(field) if field in converters else f"message.{field.attribute}"
-        for field in fields
-    )
-    compiled: ToForm = eval(f"lambda message: Form({values})", names)  # noqa: S307  # names of fields only
-    return compiled
+    names, values = _field_values(message, to_form_of)
+    return _evaluated(f"Form({', '.join(values)})", names, message)
 
 
-def _form_expression(field: WireField) -> str:
+def _event_to_form(body_name: str, body_to_form: ToForm) -> ToForm:
+    """Compile what turns an event with a body of one type into its form."""
+    names, values = _field_values(Event, _to_form)
+    bodies = ["body(message.body)" if name == body_name else "None" for name in EVENT_BODIES]
+    return _evaluated(f"Form({', '.join(bodies + values)})", {**names, "body": body_to_form}, Event)
+
+
+def _field_values(
+    message: type[Message], to_form_of: Callable[[WireField], ToForm]
+) -> tuple[dict[str, ToForm], list[str]]:
+    """Return an expression for each field's form and the functions that they call, by name."""
+    changed = [field for field in wire_fields(message) if not is_own_form(field)]
+    values = [
+        _field_value(field) if field in changed else f"message.{field.attribute}"
+        for field in wire_fields(message)
+    ]
+    return {f"form_{field.attribute}": to_form_of(field) for field in changed}, values
+
+
+def _field_value(field: WireField) -> str:
     value, to_form = f"message.{field.attribute}", f"form_{field.attribute}"
     if field.optional:
         return f"None if (value := {value}) is None else {to_form}(value)"
@@ -173,46 +164,18 @@ def _form_expression(field: WireField) -> str:
     return f"{to_form}(value) if (value := {value}) else None"
 
 
-def _struct_form(message: type[Message], converted: Container[WireField]) -> type[msgspec.Struct]:
-    """Make the form of a message; where a converted field is absent, its form is None."""
-    infos = {info.name: info for info in msgspec.structs.fields(message)}
-    fields: list[tuple[str, Any, Any]] = []
-    for field in wire_fields(message):
-        info = infos[field.attribute]
-        if field in converted:
-            default = msgspec.field(name=field.name, default=None)
-        elif info.default_factory is not msgspec.NODEFAULT:
-            default = msgspec.field(name=field.name, default_factory=info.default_factory)
-        else:
-            default = msgspec.field(name=field.name, default=info.default)
-        fields.append((field.attribute, Any, default))
-    return msgspec.defstruct(message.__name__, fields, omit_defaults=True, gc=False)
-
-
-def _envelope_form(body_name: str) -> type[msgspec.Struct]:
-    """Make the form of an event: the body under its type's name, then the envelope."""
-    return msgspec.defstruct(
-        "Event",
-        [
-            ("body", Any, msgspec.field(name=body_name, default=None)),
-            ("node_name", Any, ""),
-            ("time", Any, None),
-            ("aggregation_info", Any, None),
-            ("cluster_name", Any, ""),
-            ("node_labels", Any, msgspec.field(default_factory=dict)),
-        ],
-        omit_defaults=True,
-        gc=False,
-    )
+def _evaluated(expression: str, names: dict[str, ToForm], message: type[Message]) -> ToForm:
+    # The expression is made of the names of fields alone.
+    to_form: ToForm = eval(f"lambda message: {expression}", {**names, "Form": form_class(message)})  # noqa: S307
+    return to_form
 
 
 def _argument_to_form(argument: KprobeArgument) -> Any:
     kind = argument.kind
     value = argument.value
-    to_form = _ARGUMENT_TO_FORM.get(kind)
-    if to_form is not None:
-        value = to_form(value)
     label = argument.label
+    if kind in _ARGUMENT_TO_FORM:
+        value = _ARGUMENT_TO_FORM[kind](value)
     if not kind:
         return {"label": label} if label else {}
     if not label:
@@ -222,15 +185,11 @@ def _argument_to_form(argument: KprobeArgument) -> Any:
 
 
 _ARGUMENT_TO_FORM = {
-    kind: to_form
-    for kind, field in ARGUMENT_KINDS.items()
-    if (to_form := _field_to_form(field)) is not _as_it_is
+    kind: _to_form(field) for kind, field in ARGUMENT_KINDS.items() if not is_own_form(field)
 }
 _LABELLED = {
     kind: msgspec.defstruct(
-        "KprobeArgument", [("value", Any, msgspec.field(name=kind)), ("label", Any)], gc=False
+        "KprobeArgument", [("value", Any, msgspec.field(name=kind)), ("label", str)], gc=False
     )
     for kind in ARGUMENT_KINDS
 }
-_BODILESS = _envelope_form("body")
-_aggregation_to_form = _message_to_form(AggregationInfo)
