@@ -1,0 +1,103 @@
+"""What other rooms tell, for metrics: plain counts, taken at one moment.
+
+Each source is a function without arguments, called in the thread of the scrape: it must be safe
+there, and return a consistent snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from osmia_agent.metrics.events import EventCounter
+
+
+class PipelineStatistics(Protocol):
+    """One pipeline and its sink; read = exported + filtered + rate_limited + failed + queued."""
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name, unique on the node."""
+
+    @property
+    def read(self) -> int:
+        """Events that came in, and reports that the pipeline made itself."""
+
+    @property
+    def exported(self) -> int:
+        """Events that the sink has written."""
+
+    @property
+    def exported_bytes(self) -> int:
+        """Bytes that the sink has written."""
+
+    @property
+    def filtered(self) -> int:
+        """Events that filters kept back."""
+
+    @property
+    def rate_limited(self) -> int:
+        """Events beyond the rate limit."""
+
+    @property
+    def failed(self) -> Mapping[str, int]:
+        """Lost events by reason: `encode`, `queue`, `write`."""
+
+    @property
+    def queued(self) -> int:
+        """Events that wait for the sink."""
+
+    @property
+    def last_export_s(self) -> float:
+        """When the sink last wrote, in seconds since the epoch; 0 before the first time."""
+
+
+class RecordCounts(NamedTuple):
+    """What became of the records of one kind; submitted + dropped = generated."""
+
+    generated: int
+    submitted: int
+    dropped: int
+
+
+class KernelStatistics(NamedTuple):
+    """The programs in the kernel, and the ring they fill."""
+
+    records: Mapping[str, RecordCounts]
+    """By kind: `fork`, `exec`, `exit`, `data`."""
+    received: int
+    """Records taken out of the ring."""
+    errors: int
+    """Failures to read the ring."""
+    undecodable: Mapping[str, int]
+    """Records that made no sense, by kind."""
+    missed_runs: Mapping[str, int]
+    """How often a program was not run, by the place it is attached to."""
+
+
+class ProcessStatistics(NamedTuple):
+    """The process table."""
+
+    size: int
+    capacity: int
+    evictions: int
+    misses: Mapping[str, int]
+    """Lookups that found nothing, by operation: `get`, `remove`."""
+    data_events: Mapping[str, int]
+    """Pieces of long arguments, by what became of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All that metrics are made of; what is None does not exist in this agent (no kernel)."""
+
+    version: str
+    events: EventCounter
+    pipelines: Callable[[], Iterable[PipelineStatistics]]
+    kernel: Callable[[], KernelStatistics] | None = None
+    processes: Callable[[], ProcessStatistics] | None = None
+    errors: Callable[[], Mapping[str, int]] = field(default=dict)
+    """Failures of the agent itself, by what failed."""

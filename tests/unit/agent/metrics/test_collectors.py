@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from osmia_agent.metrics import EventCounter
+from osmia_agent.metrics.collectors import make_registry
+from osmia_agent.metrics.sources import (
+    KernelStatistics,
+    ProcessStatistics,
+    RecordCounts,
+    Sources,
+)
+from osmia_events.model import Event, Process, ProcessExec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Pipeline(NamedTuple):
+    name: str
+    read: int
+    exported: int
+    exported_bytes: int
+    filtered: int
+    rate_limited: int
+    failed: Mapping[str, int]
+    queued: int
+    last_export_s: float
+
+
+PIPELINES = (
+    Pipeline("default", 100, 60, 6000, 20, 10, {"encode": 1, "queue": 4}, 5, 1.5e9),
+    Pipeline("audit", 100, 100, 9000, 0, 0, {}, 0, 1.6e9),
+)
+KERNEL = KernelStatistics(
+    records={
+        "fork": RecordCounts(12, 10, 2),
+        "exec": RecordCounts(7, 7, 0),
+        "exit": RecordCounts(9, 9, 0),
+        "data": RecordCounts(1, 1, 0),
+    },
+    received=27,
+    errors=1,
+    undecodable={"exec": 2},
+    missed_runs={"sched_process_exec": 3},
+)
+PROCESSES = ProcessStatistics(40, 65536, 5, {"get": 6}, {"Received": 8})
+
+
+@pytest.fixture
+def events() -> EventCounter:
+    counter = EventCounter(("binary",))
+    process = Process(binary="/bin/\udcff sh\n\"'\\", flags="execve clone odd")
+    counter.count(Event(body=ProcessExec(process=process)))
+    return counter
+
+
+def scraped(sources: Sources) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """Write all metrics and read them with the library's own parser."""
+    text = generate_latest(make_registry(sources)).decode()
+    samples: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+    for family in parse(text):
+        for sample in family.samples:
+            samples.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return samples
+
+
+def by(samples: Mapping[tuple[tuple[str, str], ...], float], label: str) -> dict[str, float]:
+    return {dict(labels)[label]: value for labels, value in samples.items()}
+
+
+def test_values_arrive_under_the_contracts_names(events: EventCounter) -> None:
+    found = scraped(Sources("1.2.3", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES))
+    plain = {name: samples[()] for name, samples in found.items() if () in samples}
+    assert plain["osmia_events_exported_total"] == 160
+    assert plain["osmia_events_exported_bytes_total"] == 15000
+    assert plain["osmia_events_last_exported_timestamp"] == 1.6e9
+    assert plain["osmia_export_ratelimit_events_dropped_total"] == 10
+    assert plain["osmia_notify_overflowed_events_total"] == 4
+    assert plain["osmia_observer_ringbuf_events_received_total"] == 27
+    assert plain["osmia_observer_ringbuf_events_lost_total"] == 2
+    assert plain["osmia_observer_ringbuf_errors_total"] == 1
+    assert plain["osmia_process_cache_size"] == 40
+    assert plain["osmia_process_cache_capacity"] == 65536
+    assert plain["osmia_process_cache_evictions_total"] == 5
+    assert by(found["osmia_process_cache_misses_total"], "operation") == {"get": 6, "remove": 0}
+    assert by(found["osmia_data_events_total"], "event")["Received"] == 8
+    opcodes = {"5": 7, "7": 9, "23": 10, "24": 1}
+    assert by(found["osmia_msg_op_total"], "msg_op") == opcodes
+    assert by(found["osmia_bpf_missed_events_total"], "msg_op")["23"] == 2
+    assert by(found["osmia_handler_errors_total"], "opcode") == {"5": 2}
+    assert by(found["osmia_missed_prog_probes_total"], "attach") == {"sched_process_exec": 3}
+    assert by(found["osmia_build_info"], "version") == {"1.2.3": 1}
+    flags = by(found["osmia_flags_total"], "type")
+    assert (flags["execve"], flags["clone"], flags["unknown"], flags["miss"]) == (1, 1, 1, 0)
+    assert plain["process_resident_memory_bytes"] > 0
+
+
+def test_labels_of_events_may_hold_any_text(events: EventCounter) -> None:
+    found = scraped(Sources("1", events, lambda: ()))
+    ((labels, value),) = found["osmia_events_total"].items()
+    assert value == 1
+    assert dict(labels) == {
+        "type": "PROCESS_EXEC",
+        "namespace": "",
+        "workload": "",
+        "pod": "",
+        "binary": "/bin/\N{REPLACEMENT CHARACTER} sh\n\"'\\",
+        "node_name": "",
+    }
+
+
+def test_conservation_can_be_checked_from_outside(events: EventCounter) -> None:
+    found = scraped(Sources("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES))
+
+    def of(name: str, pipeline: str) -> float:
+        samples = found[f"osmia_pipeline_events_{name}"]
+        return sum(value for labels, value in samples.items() if ("pipeline", pipeline) in labels)
+
+    for pipeline in ("default", "audit"):
+        outcomes = (
+            "exported_total",
+            "filtered_total",
+            "rate_limited_total",
+            "failed_total",
+            "queued",
+        )
+        assert of("read_total", pipeline) == sum(of(outcome, pipeline) for outcome in outcomes)
+    kernel = {
+        what: by(found[f"osmia_kernel_records_{what}_total"], "type")
+        for what in ("generated", "submitted", "dropped")
+    }
+    for kind, generated in kernel["generated"].items():
+        assert generated == kernel["submitted"][kind] + kernel["dropped"][kind]
+
+
+def test_an_agent_without_kernel_has_no_metrics_of_one(events: EventCounter) -> None:
+    found = scraped(Sources("1", events, lambda: PIPELINES))
+    assert not [name for name in found if "ringbuf" in name or "process_cache" in name]
+
+
+def test_open_metrics_is_well_formed(events: EventCounter) -> None:
+    sources = Sources("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES)
+    text = generate_openmetrics(make_registry(sources)).decode()
+    families = {family.name: family for family in parse_openmetrics(text)}
+    assert families["osmia_pipeline_events_read"].type == "counter"
+    assert families["osmia_build_info"].type == "gauge"
+    assert all(family.documentation for family in families.values())

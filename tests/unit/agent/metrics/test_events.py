@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from osmia_agent.metrics.events import OTHER, EventCounter
+from osmia_events.model import Event, Pod, Process, ProcessExec, ProcessExit, ProcessThrottle
+
+ALL = ("namespace", "workload", "pod", "binary", "node_name")
+POD = Pod(namespace="default", name="xwing", workload="x")
+
+
+def exec_event(binary: str = "/bin/sh", pod: Pod | None = POD, flags: str = "execve") -> Event:
+    return Event(body=ProcessExec(process=Process(binary=binary, pod=pod, flags=flags)))
+
+
+def test_labels_come_from_the_process() -> None:
+    counter = EventCounter(ALL, "node-1")
+    for _ in range(3):
+        counter.count(exec_event())
+    counter.count(exec_event(pod=None))
+    counter.count(Event(body=ProcessExit(process=Process(binary="/bin/sh", pod=POD))))
+    counter.count(Event(body=ProcessThrottle()))
+    counter.count(Event())
+    assert dict(counter.series()) == {
+        ("PROCESS_EXEC", "default", "x", "xwing", "/bin/sh", "node-1"): 3,
+        ("PROCESS_EXEC", "", "", "", "/bin/sh", "node-1"): 1,
+        ("PROCESS_EXIT", "default", "x", "xwing", "/bin/sh", "node-1"): 1,
+        ("PROCESS_THROTTLE", "", "", "", "", "node-1"): 1,
+        ("UNDEF", "", "", "", "", "node-1"): 1,
+    }
+
+
+def test_labels_not_asked_for_stay_empty() -> None:
+    counter = EventCounter(("namespace",), "node-1")
+    counter.count(exec_event())
+    assert counter.series() == [(("PROCESS_EXEC", "default", "", "", "", ""), 1)]
+
+
+def test_the_series_counted_longest_ago_makes_room_and_its_count_stays() -> None:
+    counter = EventCounter(("binary",), max_series=2)
+    for binary in ("/a", "/b", "/a", "/c", "/d"):
+        counter.count(exec_event(binary))
+    assert dict(counter.series()) == {
+        ("PROCESS_EXEC", "", "", "", "/c", ""): 1,
+        ("PROCESS_EXEC", "", "", "", "/d", ""): 1,
+        ("PROCESS_EXEC", "", "", "", OTHER, ""): 3,
+    }
+    assert counter.folded == 2
+
+
+def test_flags_are_counted_one_by_one_for_execs() -> None:
+    counter = EventCounter(())
+    for flags in ("execve clone", "execve clone", "execve rootcwd", ""):
+        counter.count(exec_event(flags=flags))
+    counter.count(Event(body=ProcessExit(process=Process(flags="execve"))))
+    assert counter.flags() == {"execve": 3, "clone": 2, "rootcwd": 1}
+
+
+def test_flags_of_a_strange_recording_do_not_fill_memory() -> None:
+    counter = EventCounter(())
+    for number in range(3000):
+        counter.count(exec_event(flags=f"flag{number}"))
+    assert counter.flags()["unknown"] == 2000
+
+
+@given(st.lists(st.sampled_from("abcdefgh")), st.integers(1, 5))
+def test_sums_are_true_and_series_bounded(binaries: list[str], max_series: int) -> None:
+    counter = EventCounter(("binary",), max_series=max_series)
+    for binary in binaries:
+        counter.count(exec_event(binary))
+    series = counter.series()
+    assert sum(count for _, count in series) == len(binaries)
+    assert len(series) <= max_series + 1
