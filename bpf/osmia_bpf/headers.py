@@ -140,7 +140,9 @@ class _StructWriter:
         size = self._btf.size(type_id)
         if size > at:
             lines.append(f"  char _pad{at}[{size - at}];")
-        lines.append("} __attribute__((packed));")
+        # As aligned as its size allows, for loads of whole words; packed, so that nothing moves.
+        alignment = next(n for n in (8, 4, 2, 1) if size % n == 0)
+        lines.append(f"}} __attribute__((packed, aligned({alignment})));")
         lines.append(f'_Static_assert(sizeof(struct {name}) == {size}, "{name}");')
         lines += [f"#define HAVE_{name}__{member.name} 1" for member in members]
         self._definitions.append("\n".join(lines) + "\n")

@@ -18,7 +18,8 @@ from osmia_bpf.headers import struct_definitions
 class ProgramKind(StrEnum):
     """How a program gets to run."""
 
-    RAW_TRACEPOINT = "raw_tracepoint"
+    TRACEPOINT = "tracepoint"
+    """At a tracepoint's own arguments, whose types the verifier knows (tp_btf)."""
     FENTRY = "fentry"
     KPROBE = "kprobe"
     ITERATOR = "iterator"
@@ -35,7 +36,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     index: int = 0
     """Of a tail call: its place in that map."""
     btf_id: int = 0
-    """Of fentry and iterator: the type id of the target."""
+    """The type id of the target; 0 for kprobes and tail calls."""
     caller_kind: ProgramKind | None = None
     """Of a tail call: what kind of program calls it."""
 
@@ -75,6 +76,10 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
 class BaseSensorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the base sensor's programs read beyond the minimum."""
 
+    namespaces: bool = False
+    """The namespaces of each exec."""
+    cgroup_v1_controller: str = ""
+    """Whose v1 hierarchy, if one is mounted, names the containers; empty for cgroup v2 alone."""
     environment: bool = False
     """The environment of each exec."""
     privileges: bool = False
@@ -118,6 +123,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "qstr": ("len", "name"),
     "dentry": ("d_parent", "d_name", "d_hash"),
     "vfsmount": ("mnt_root",),
+    "bpf_iter_meta": ("seq",),
     "mount": ("mnt_parent", "mnt_mountpoint", "mnt"),
     "file": ("f_inode",),
     "inode": ("i_ino", "i_nlink"),
@@ -125,7 +131,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 _PRIVILEGES_FUNCTION = "security_bprm_committing_creds"
 _PROBE_NUMBERS = {
-    ProgramKind.RAW_TRACEPOINT: 1,
+    ProgramKind.TRACEPOINT: 1,
     ProgramKind.FENTRY: 2,
     ProgramKind.KPROBE: 3,
 }
@@ -136,15 +142,22 @@ def c_source(name: str) -> str:
     return resources.files("osmia_bpf").joinpath("c", name).read_text()
 
 
+def _tracepoint(btf: Btf, name: str, tracepoint: str) -> Program:
+    return Program(
+        name=name,
+        kind=ProgramKind.TRACEPOINT,
+        target=tracepoint,
+        btf_id=btf.require(f"btf_trace_{tracepoint}", Kind.TYPEDEF),
+    )
+
+
 def privileges_probe(btf: Btf, kinds: tuple[ProgramKind, ...]) -> Program | None:
     """Return the best program on this kernel that sees credentials before an exec changes them.
 
     `kinds` are those that the kernel lets one attach. None where there is no such program.
     """
-    if ProgramKind.RAW_TRACEPOINT in kinds and btf.tracepoint_arguments("sched_prepare_exec"):
-        return Program(
-            name="on_credentials", kind=ProgramKind.RAW_TRACEPOINT, target="sched_prepare_exec"
-        )
+    if ProgramKind.TRACEPOINT in kinds and btf.tracepoint_arguments("sched_prepare_exec"):
+        return _tracepoint(btf, "on_credentials", "sched_prepare_exec")
     function = btf.find(_PRIVILEGES_FUNCTION, Kind.FUNC)
     for kind in (ProgramKind.FENTRY, ProgramKind.KPROBE):
         if kind in kinds and function:
@@ -159,25 +172,36 @@ def base_sensor(
 ) -> Source:
     """Return the programs that see every fork, exec and exit, and the task iterator.
 
-    `kinds` are the kinds of program that the kernel lets one attach.
+    `kinds` are the kinds of program that the kernel lets one attach. Raises `BtfError` where the
+    kernel lacks what cannot be done without.
     """
-    raw, tail = ProgramKind.RAW_TRACEPOINT, ProgramKind.TAIL_CALL
+    on_exec = _tracepoint(btf, "on_exec", "sched_process_exec")
+    stages = [
+        Program(
+            name=name,
+            kind=ProgramKind.TAIL_CALL,
+            target="exec_stages",
+            index=index,
+            caller_kind=on_exec.kind,
+            btf_id=on_exec.btf_id,
+        )
+        for index, name in enumerate(("walk_cwd", "finish_exec"))
+    ]
     programs = [
-        Program(name="walk_cwd", kind=tail, target="exec_stages", index=0, caller_kind=raw),
-        Program(name="finish_exec", kind=tail, target="exec_stages", index=1, caller_kind=raw),
-        Program(name="on_exit", kind=raw, target="sched_process_exit"),
-        Program(name="on_exec", kind=raw, target="sched_process_exec"),
-        Program(name="on_fork", kind=raw, target="sched_process_fork"),
+        *stages,
+        _tracepoint(btf, "on_exit", "sched_process_exit"),
+        on_exec,
+        _tracepoint(btf, "on_fork", "sched_process_fork"),
     ]
     defines = {f"PROBE_{kind.name}": number for kind, number in _PROBE_NUMBERS.items()}
-    exit_arguments = btf.tracepoint_arguments("sched_process_exit")
-    if exit_arguments and len(exit_arguments) > 1:
+    if len(btf.tracepoint_arguments("sched_process_exit") or ()) > 1:
         defines["EXIT_HAS_GROUP_DEAD"] = 1
-    for controller in ("memory", "pids"):
-        index = btf.enumerator("cgroup_subsys_id", f"{controller}_cgrp_id")
+    if options.cgroup_v1_controller:
+        index = btf.enumerator("cgroup_subsys_id", f"{options.cgroup_v1_controller}_cgrp_id")
         if index is not None:
-            defines["CGROUP_SUBSYSTEM"] = index
-            break
+            defines["CGROUP_V1_SUBSYSTEM"] = index
+    if options.namespaces:
+        defines["WITH_NAMESPACES"] = 1
     if options.environment:
         defines["WITH_ENVIRONMENT"] = 1
     if options.privileges:

@@ -21,7 +21,7 @@ _LOAD_64 = 0x18
 _PSEUDO_MAP_FD = 1
 
 _TYPES = {
-    ProgramKind.RAW_TRACEPOINT: (ProgramType.RAW_TRACEPOINT, AttachType.NONE),
+    ProgramKind.TRACEPOINT: (ProgramType.TRACING, AttachType.TRACE_RAW_TP),
     ProgramKind.FENTRY: (ProgramType.TRACING, AttachType.TRACE_FENTRY),
     ProgramKind.KPROBE: (ProgramType.KPROBE, AttachType.NONE),
     ProgramKind.ITERATOR: (ProgramType.TRACING, AttachType.TRACE_ITER),
@@ -89,7 +89,7 @@ class ProgramSet:
             name,
             self._with_map_fds(item),
             attach_type=attach_type,
-            btf_id=program.btf_id if program_type is ProgramType.TRACING else 0,
+            btf_id=0 if program.kind is ProgramKind.KPROBE else program.btf_id,
         )
         self._programs[name] = fd
         if program.kind is ProgramKind.TAIL_CALL:
@@ -107,11 +107,9 @@ class ProgramSet:
 
     def _attach(self, program: Program) -> int:
         fd = self._programs[program.name]
-        if program.kind is ProgramKind.RAW_TRACEPOINT:
-            return bpf.open_raw_tracepoint(fd, program.target)
-        if program.kind is ProgramKind.FENTRY:
-            return bpf.open_raw_tracepoint(fd)
-        return _attach_kprobe(fd, program.target)
+        if program.kind is ProgramKind.KPROBE:
+            return _attach_kprobe(fd, program.target)
+        return bpf.open_raw_tracepoint(fd)
 
     def iterate(self, name: str) -> bytes:
         """Run an iterator program once and return all that it wrote."""

@@ -32,31 +32,31 @@ inlined struct exec_scratch *scratch(void)
 
 inlined void read_file(struct exec_record *record, struct linux_binprm *bprm)
 {
-    struct file *file = READ(bprm, file);
-    struct inode *inode = READ(file, f_inode);
-    record->inode = READ(inode, i_ino);
-    record->links = READ(inode, i_nlink);
+    struct inode *inode = bprm->file->f_inode;
+    record->inode = inode->i_ino;
+    record->links = inode->i_nlink;
 }
 
 inlined void start_walk(struct exec_scratch *s, struct task_struct *task)
 {
-    struct fs_struct *fs = READ(task, fs);
+    struct fs_struct *fs = task->fs;
     s->walk_from = CWD_BYTES;
     s->walk_done = 1;
     if (!fs) {
         s->record.flags |= EXEC_NO_CWD;
         return;
     }
-    s->dentry = READ(fs, pwd.dentry);
-    s->mount = READ(fs, pwd.mnt);
-    s->root_dentry = READ(fs, root.dentry);
-    s->root_mount = READ(fs, root.mnt);
+    struct dentry *dentry = fs->pwd.dentry;
+    s->dentry = dentry;
+    s->mount = fs->pwd.mnt;
+    s->root_dentry = fs->root.dentry;
+    s->root_mount = fs->root.mnt;
     if (!s->dentry || !s->mount) {
         s->record.flags |= EXEC_CWD_ERROR;
         return;
     }
     s->walk_done = 0;
-    if (!READ(s->dentry, d_hash.pprev) && READ(s->dentry, d_parent) != s->dentry) {
+    if (!dentry->d_hash.pprev && dentry->d_parent != dentry) {
         static const char deleted[] = {' ', '(', 'd', 'e', 'l', 'e', 't', 'e', 'd', ')'};
         s->walk_from = CWD_BYTES - sizeof(deleted);
 #pragma unroll
@@ -65,26 +65,28 @@ inlined void start_walk(struct exec_scratch *s, struct task_struct *task)
     }
 }
 
-int on_exec(struct bpf_raw_tracepoint_args *ctx)
+int on_exec(u64 *ctx)
 {
     struct exec_scratch *s = scratch();
     if (!s)
         return 0;
-    struct task_struct *task = (void *)ctx->args[0];
-    struct linux_binprm *bprm = (void *)ctx->args[2];
+    struct task_struct *task = ARGUMENT(ctx, 0);
+    struct linux_binprm *bprm = ARGUMENT(ctx, 2);
     struct exec_record *record = &s->record;
     __builtin_memset(record, 0, sizeof(*record));
     record->kind = RECORD_EXEC;
     record->ktime_ns = bpf_ktime_get_ns();
-    record->tgid = READ(task, tgid);
-    record->tid_before = ctx->args[1];
+    record->tgid = task->tgid;
+    record->tid_before = ctx[1];
     struct upid own = own_upid(task, &record->pid_ns_level);
     record->nspid = own.nr;
     record->start_boottime_ns = start_boottime(task);
-    record->exec_count = READ(task, self_exec_id);
+    record->exec_count = task->self_exec_id;
     record->cgroup_id = cgroup_id(task);
     read_credentials(task, &record->credentials);
+#ifdef WITH_NAMESPACES
     read_namespaces(task, own.ns, &record->namespaces);
+#endif
     read_file(record, bprm);
 
     u32 tgid = record->tgid;
@@ -95,18 +97,16 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
         privileges_changed.delete(&tgid);
     }
 
-    const char *filename = READ(bprm, filename);
-    int size = bpf_probe_read_kernel_str(s->strings, FILENAME_BYTES, filename);
+    int size = bpf_probe_read_kernel_str(s->strings, FILENAME_BYTES, (void *)bprm->filename);
     if (size <= 0) {
         record->flags |= EXEC_FILENAME_ERROR;
         size = 1;
     }
     record->filename_size = size - 1;
 
-    struct kernfs_node *node = cgroup_node(task);
-    const char *name = READ(node, name);
     u32 at = record->filename_size & (FILENAME_BYTES - 1);
-    size = bpf_probe_read_kernel_str(&s->strings[at], CGROUP_NAME_BYTES, name);
+    size = bpf_probe_read_kernel_str(&s->strings[at], CGROUP_NAME_BYTES,
+                                     (void *)cgroup_node(task)->name);
     record->cgroup_name_size = size > 0 ? size - 1 : 0;
 
     start_walk(s, task);
@@ -117,7 +117,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 }
 
 // Writes the names from the working directory up to the process's root in front of one another.
-int walk_cwd(struct bpf_raw_tracepoint_args *ctx)
+int walk_cwd(u64 *ctx)
 {
     struct exec_scratch *s = scratch();
     if (!s)
@@ -226,13 +226,13 @@ inlined u32 read_inline(struct exec_scratch *s, u32 at, u64 address, u64 size, u
     return part;
 }
 
-int finish_exec(struct bpf_raw_tracepoint_args *ctx)
+int finish_exec(u64 *ctx)
 {
     struct exec_scratch *s = scratch();
     if (!s)
         return 0;
     struct exec_record *record = &s->record;
-    struct task_struct *task = (void *)ctx->args[0];
+    struct task_struct *task = ARGUMENT(ctx, 0);
     u32 at = record->filename_size + record->cgroup_name_size;
 
     u32 from = s->walk_from;
@@ -248,9 +248,9 @@ int finish_exec(struct bpf_raw_tracepoint_args *ctx)
     record->cwd_size = cwd;
     at += cwd;
 
-    struct mm_struct *mm = READ(task, mm);
-    u64 address = READ(mm, arg_start);
-    u64 size = READ(mm, arg_end) - address;
+    struct mm_struct *mm = task->mm;
+    u64 address = mm->arg_start;
+    u64 size = mm->arg_end - address;
     record->arguments_size = size;
     send_chunks(record, &record->arguments_before, DATA_ARGUMENTS, address, size,
                 EXEC_ARGUMENTS_ERROR, EXEC_ARGUMENTS_TRUNCATED);
@@ -259,8 +259,8 @@ int finish_exec(struct bpf_raw_tracepoint_args *ctx)
     at += record->inline_arguments_size;
 
 #ifdef WITH_ENVIRONMENT
-    address = READ(mm, env_start);
-    size = READ(mm, env_end) - address;
+    address = mm->env_start;
+    size = mm->env_end - address;
     record->environment_size = size;
     send_chunks(record, &record->environment_before, DATA_ENVIRONMENT, address, size,
                 EXEC_ENVIRONMENT_ERROR, EXEC_ENVIRONMENT_TRUNCATED);

@@ -1,5 +1,9 @@
 // Reading the kernel's memory. Fields come from BTF (osmia_bpf/headers.py), so the offsets are
 // those of the running kernel; what differs between kernels is told by HAVE_struct__field.
+//
+// There are two ways to read. Through a pointer whose type the verifier knows (an argument of a
+// program that is attached by BTF, and what such an argument points to) a field is simply loaded,
+// pointer->field: a bad address reads as 0. Any other pointer needs READ, which calls a helper.
 
 // A copy of a field of a kernel object; zero where it cannot be read.
 #define READ(pointer, field)                                                                       \
@@ -8,6 +12,17 @@
         __builtin_memset((void *)&_value, 0, sizeof(_value));                                      \
         bpf_probe_read_kernel((void *)&_value, sizeof(_value), (void *)&(pointer)->field);         \
         _value;                                                                                    \
+    })
+
+// Argument `index` of a program that is attached by BTF. bcc would turn every use of a pointer that
+// it sees coming from the context into a call of a helper, so it must not see this one.
+#define ARGUMENT(ctx, index)                                                                       \
+    ({                                                                                             \
+        void *_argument;                                                                           \
+        asm volatile("%0 = *(u64 *)(%1 + %2)"                                                      \
+                     : "=r"(_argument)                                                             \
+                     : "r"(ctx), "i"((index) * 8));                                                \
+        _argument;                                                                                 \
     })
 
 // Keeps the compiler from moving a bound away from the value that the verifier must see bounded.
@@ -21,9 +36,9 @@
 inlined u64 start_boottime(struct task_struct *task)
 {
 #ifdef HAVE_task_struct__start_boottime
-    return READ(task, start_boottime);
+    return task->start_boottime;
 #else
-    return READ(task, real_start_time);  // its name before 5.5
+    return task->real_start_time;  // its name before 5.5
 #endif
 }
 
@@ -31,54 +46,51 @@ inlined u64 start_boottime(struct task_struct *task)
 inlined struct upid own_upid(struct task_struct *task, u32 *level)
 {
     struct upid own = {};
-    struct pid *pid = READ(task, thread_pid);
-    *level = READ(pid, level);
-    if (*level < 32)
+    struct pid *pid = task->thread_pid;
+    u32 depth = pid->level;
+    *level = depth;
+    if (depth < 32)
         bpf_probe_read_kernel(&own, sizeof(own),
                               (char *)pid + __builtin_offsetof(struct pid, numbers) +
-                                  *level * sizeof(struct upid));
+                                  depth * sizeof(struct upid));
     return own;
 }
 
-// The name of a task is that of its cgroup in a mounted v1 hierarchy of the memory or pids
-// controller, else in the unified one: the choice that container runtimes make as well.
+// What a container runtime names: the task's cgroup in a mounted v1 hierarchy of the memory or pids
+// controller if it has left the root there, else the one in the unified hierarchy.
 inlined struct kernfs_node *cgroup_node(struct task_struct *task)
 {
-    struct css_set *set = READ(task, cgroups);
-    struct cgroup *unified = READ(set, dfl_cgrp);
-#ifdef CGROUP_SUBSYSTEM
-    struct cgroup_subsys_state *state = READ(set, subsys[CGROUP_SUBSYSTEM]);
-    struct cgroup *legacy = READ(state, cgroup);
-    if (legacy && READ(legacy, root) != READ(unified, root) && READ(legacy, level) > 0)
-        return READ(legacy, kn);
+    struct css_set *set = task->cgroups;
+    struct cgroup *unified = set->dfl_cgrp;
+#ifdef CGROUP_V1_SUBSYSTEM
+    struct cgroup_subsys_state *state = set->subsys[CGROUP_V1_SUBSYSTEM];
+    struct cgroup *legacy = state->cgroup;
+    if (legacy->root != unified->root && legacy->level > 0)
+        return legacy->kn;
 #endif
-    return READ(unified, kn);
+    return unified->kn;
 }
 
 inlined u64 cgroup_id(struct task_struct *task)
 {
-    struct css_set *set = READ(task, cgroups);
-    struct cgroup *unified = READ(set, dfl_cgrp);
-    struct kernfs_node *node = READ(unified, kn);
-    u64 id = 0;
-    bpf_probe_read_kernel(&id, sizeof(id), &node->id);
-    return id;
+    return task->cgroups->dfl_cgrp->kn->id;
 }
 
 inlined void read_credentials(struct task_struct *task, struct credentials *to)
 {
-    const struct cred *cred = READ(task, cred);
-    to->uid = READ(cred, uid.val);
-    to->gid = READ(cred, gid.val);
-    to->euid = READ(cred, euid.val);
-    to->egid = READ(cred, egid.val);
-    to->suid = READ(cred, suid.val);
-    to->sgid = READ(cred, sgid.val);
-    to->fsuid = READ(cred, fsuid.val);
-    to->fsgid = READ(cred, fsgid.val);
-    to->securebits = READ(cred, securebits);
+    // Volatile, so that each field is loaded alone: the verifier refuses a load of two at once.
+    const volatile struct cred *cred = task->cred;
+    to->uid = cred->uid.val;
+    to->gid = cred->gid.val;
+    to->euid = cred->euid.val;
+    to->egid = cred->egid.val;
+    to->suid = cred->suid.val;
+    to->sgid = cred->sgid.val;
+    to->fsuid = cred->fsuid.val;
+    to->fsgid = cred->fsgid.val;
+    to->securebits = cred->securebits;
 #ifdef HAVE_task_struct__loginuid
-    to->auid = READ(task, loginuid.val);
+    to->auid = task->loginuid.val;
 #else
     to->auid = NO_AUID;
 #endif
@@ -89,31 +101,23 @@ inlined void read_credentials(struct task_struct *task, struct credentials *to)
 }
 
 inlined void read_namespaces(struct task_struct *task, struct pid_namespace *own_pid_ns,
-                                   struct namespaces *to)
+                             struct namespaces *to)
 {
-    const struct cred *cred = READ(task, cred);
-    struct user_namespace *user = READ(cred, user_ns);
-    to->user = READ(user, ns.inum);
+    to->user = task->cred->user_ns->ns.inum;
     to->pid = READ(own_pid_ns, ns.inum);
-    struct nsproxy *proxy = READ(task, nsproxy);
+    struct nsproxy *proxy = task->nsproxy;
     if (!proxy)
         return;
-    struct uts_namespace *uts = READ(proxy, uts_ns);
-    to->uts = READ(uts, ns.inum);
-    struct ipc_namespace *ipc = READ(proxy, ipc_ns);
-    to->ipc = READ(ipc, ns.inum);
-    struct mnt_namespace *mnt = READ(proxy, mnt_ns);
+    to->uts = proxy->uts_ns->ns.inum;
+    to->ipc = proxy->ipc_ns->ns.inum;
+    // Opaque to the verifier of some kernels, as its struct is private to the file system.
+    struct mnt_namespace *mnt = proxy->mnt_ns;
     to->mnt = READ(mnt, ns.inum);
-    struct pid_namespace *pid_for_children = READ(proxy, pid_ns_for_children);
-    to->pid_for_children = READ(pid_for_children, ns.inum);
-    struct net *net = READ(proxy, net_ns);
-    to->net = READ(net, ns.inum);
-    struct cgroup_namespace *cgroup = READ(proxy, cgroup_ns);
-    to->cgroup = READ(cgroup, ns.inum);
+    to->pid_for_children = proxy->pid_ns_for_children->ns.inum;
+    to->net = proxy->net_ns->ns.inum;
+    to->cgroup = proxy->cgroup_ns->ns.inum;
 #ifdef HAVE_nsproxy__time_ns
-    struct time_namespace *time = READ(proxy, time_ns);
-    to->time = READ(time, ns.inum);
-    struct time_namespace *time_for_children = READ(proxy, time_ns_for_children);
-    to->time_for_children = READ(time_for_children, ns.inum);
+    to->time = proxy->time_ns->ns.inum;
+    to->time_for_children = proxy->time_ns_for_children->ns.inum;
 #endif
 }

@@ -38,10 +38,10 @@ inlined int note_privileges(struct linux_binprm *bprm)
     return 0;
 }
 
-#if PRIVILEGES_PROBE == PROBE_RAW_TRACEPOINT
-int on_credentials(struct bpf_raw_tracepoint_args *ctx)
+#if PRIVILEGES_PROBE == PROBE_TRACEPOINT
+int on_credentials(u64 *ctx)
 {
-    return note_privileges((void *)ctx->args[1]);
+    return note_privileges((void *)ctx[1]);
 }
 #elif PRIVILEGES_PROBE == PROBE_FENTRY
 int on_credentials(u64 *ctx)

@@ -18,7 +18,7 @@ from osmia_bpf.programs import (
 COMPILED = Compiled(
     programs=(
         CompiledProgram(
-            program=Program(name="on_exit", kind=ProgramKind.RAW_TRACEPOINT, target="exit"),
+            program=Program(name="on_exit", kind=ProgramKind.TRACEPOINT, target="exit"),
             code=bytes(16),
         ),
     ),
@@ -77,6 +77,6 @@ def test_the_key_depends_on_what_is_compiled():
     keys = {
         cache_key(Job(recipe=BaseSensorOptions(environment=environment), kinds=kinds))
         for environment in (False, True)
-        for kinds in ((ProgramKind.RAW_TRACEPOINT,), tuple(ProgramKind))
+        for kinds in ((ProgramKind.TRACEPOINT,), tuple(ProgramKind))
     }
     assert len(keys) == 4
