@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import inspect
 import sys
 import textwrap
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 import yaml
 
-from osmia_api.tracing_policy.base import PolicyModel
+from osmia_api.tracing_policy.base import PolicyModel, states_default
 from osmia_api.tracing_policy.policy import (
     GROUP,
     VERSION,
@@ -136,7 +137,7 @@ def structural_schema(model: type[PolicyModel]) -> Schema:
     """Build the OpenAPI v3 schema of a model in the form that custom resources must have.
 
     No references and no alternatives; a field that may be absent is not nullable; only defaults
-    that differ from the type's zero value are defaults.
+    that the schema states are given.
     """
     schema = model.model_json_schema(by_alias=True)
     definitions = schema.pop("$defs", {})
@@ -172,16 +173,16 @@ def _inlined(
         result.pop("maximum")
         if result["minimum"] < 0:
             result.pop("minimum")
-    if schema.get("default"):
-        result["default"] = schema["default"]
     if "items" in schema:
         result["items"] = _inlined(schema["items"], definitions, models)
     if isinstance(values := schema.get("additionalProperties"), dict):
         result["additionalProperties"] = _inlined(values, definitions, models)
     if "properties" in schema and model is not None:
         texts = _field_texts(model)
+        fields = model.fields_by_alias()
         result["properties"] = {
             alias: _described(_inlined(value, definitions, models), texts.get(alias))
+            | ({"default": value["default"]} if states_default(fields[alias]) else {})
             for alias, value in schema["properties"].items()
         }
     return result
@@ -196,6 +197,7 @@ def _described(schema: Schema, text: str | None) -> Schema:
     return {**schema, "description": text}
 
 
+@functools.cache
 def _field_texts(model: type[PolicyModel]) -> dict[str, str]:
     """Read the docstrings of a model's fields, also inherited ones, by their names in YAML."""
     texts: dict[str, str] = {}

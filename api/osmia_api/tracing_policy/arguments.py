@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from osmia_api.tracing_policy.base import Bool, PolicyModel, Text, Uint31
+from osmia_api.tracing_policy.base import Bool, Defaulted, PolicyModel, Text, Uint31
 
 ArgumentType = Literal[
     "auto",
@@ -65,17 +65,17 @@ class Argument(PolicyModel):
 
     index: Uint31
     """Position of the argument, from 0; of the field, for tracepoints."""
-    type: ArgumentType = "auto"
+    type: Defaulted[ArgumentType] = "auto"
     """How to read the argument. auto takes the type that the kernel's type information names."""
     label: Text = ""
     """Name that the argument gets in events."""
     size_arg_index: Uint31 = 0
     """Position, from 1, of the argument that holds the size of this buffer."""
-    return_copy: Bool = False
+    return_copy: Defaulted[Bool] = False
     """Read the buffer when the function returns, for functions that fill it."""
-    max_data: Bool = False
+    max_data: Defaulted[Bool] = False
     """Read as much of the buffer as can be, up to 327360 bytes, instead of 4096."""
-    resolve: Text = ""
+    resolve: Defaulted[Text] = ""
     """Dotted path to a member below the argument, such as mm.owner.comm or [0]."""
     btf_type: Text = ""
     """Kernel type to take the argument for before its path is resolved."""

@@ -7,8 +7,8 @@ The treatment is that of the API server for custom resources, and of upstream fo
 - a name in another case is taken for the field, as upstream does with files, unless the field is
   required: the schema looks for required names exactly.
 
-A field's zero value (``""``, 0, false, an empty list) is what reading an absent field gives. Only
-other default values are defaults of the schema.
+What an absent field reads as is often only its zero value (``""``, 0, false, an empty list). Fields
+whose default the schema states are marked `Defaulted`.
 
 pydantic reads annotations when a class is made: the modules of models do not postpone them.
 """
@@ -57,9 +57,17 @@ Optional = Annotated[T | None, BeforeValidator(_reject_null)]
 """A field that may be absent, which reads as None, but not be given as null."""
 
 
-def schema_default(info: FieldInfo) -> object | None:
-    """Tell the default that the schema gives a field; None if it is a zero value, or none."""
-    return None if info.is_required() else info.get_default(call_default_factory=True) or None
+class _StatedDefault:
+    """Marks a field whose default the schema states."""
+
+
+Defaulted = Annotated[T, _StatedDefault()]
+"""A field whose default the schema states: the API server fills it in, also for null."""
+
+
+def states_default(info: FieldInfo) -> bool:
+    """Tell whether the schema states the field's default."""
+    return any(isinstance(mark, _StatedDefault) for mark in info.metadata)
 
 
 class Rule(NamedTuple):
@@ -109,7 +117,7 @@ class PolicyModel(BaseModel):
                 alias = optional.get(name.casefold(), name)
             if alias in read or (alias != name and alias in data):
                 raise PydanticCustomError("twice", f"{alias} is given twice, in different case")
-            if value is None and alias in fields and schema_default(fields[alias]) is not None:
+            if value is None and alias in fields and states_default(fields[alias]):
                 continue
             read[alias] = value
         return read

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from osmia_api.tracing_policy.arguments import Argument
-from osmia_api.tracing_policy.base import Bool, Optional, PolicyModel, Rule, Text, Uint63
+from osmia_api.tracing_policy.base import Bool, Defaulted, Optional, PolicyModel, Rule, Text, Uint63
 from osmia_api.tracing_policy.selectors import Selector
 
 Tags = Annotated[tuple[Text, ...], Field(max_length=16)]
@@ -43,9 +43,9 @@ class Kprobe(Hook):
 
     call: Text
     """Function, system call or, as list:NAME, an entry of spec.lists."""
-    syscall: Bool = True
+    syscall: Defaulted[Bool] = True
     """The function is a system call; its prefix for the processor is added where it is missing."""
-    return_: Bool = Field(default=False, alias="return")
+    return_: Defaulted[Bool] = Field(default=False, alias="return")
     """Report the return value, as returnArg says; the event is then sent on return."""
     data: tuple[Argument, ...] = ()
     """Values to read from elsewhere than the arguments."""
@@ -90,7 +90,7 @@ class Uprobe(Hook):
     """Offsets in the file."""
     ref_ctr_offsets: tuple[Uint63, ...] = ()
     """Offsets of reference counters, one for each place."""
-    return_: Bool = Field(default=False, alias="return")
+    return_: Defaulted[Bool] = Field(default=False, alias="return")
     """Report the return value, as returnArg says; the event is then sent on return."""
     data: tuple[Argument, ...] = ()
     """Values to read from elsewhere than the arguments."""

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from osmia_api.tracing_policy.actions import Action
-from osmia_api.tracing_policy.base import Bool, Optional, PolicyModel, Text, Uint31
+from osmia_api.tracing_policy.base import Bool, Defaulted, Optional, PolicyModel, Text, Uint31
 from osmia_api.tracing_policy.label_selector import HostSelector, LabelSelector
 
 ArgumentOperator = Literal[
@@ -83,7 +83,7 @@ class BinarySelector(PolicyModel):
     """How the path relates to values."""
     values: tuple[Text, ...]
     """Absolute paths, or their beginnings or ends."""
-    follow_children: Bool = False
+    follow_children: Defaulted[Bool] = False
     """Match children of a matching process as well (In and NotIn)."""
 
 
@@ -94,9 +94,9 @@ class PidSelector(PolicyModel):
     """Whether the id must be among values, or must not."""
     values: tuple[Uint31, ...]
     """Process ids."""
-    follow_forks: Bool = False
+    follow_forks: Defaulted[Bool] = False
     """Match descendants of a matching process as well."""
-    is_namespace_pid: Bool = Field(default=False, alias="isNamespacePID")
+    is_namespace_pid: Defaulted[Bool] = Field(default=False, alias="isNamespacePID")
     """The ids are those of the process's own PID namespace, not the host's."""
 
 
@@ -123,13 +123,13 @@ class NamespaceChangesSelector(PolicyModel):
 class CapabilitySelector(PolicyModel):
     """A condition on the capabilities of the process."""
 
-    type: CapabilitySet = "Effective"
+    type: Defaulted[CapabilitySet] = "Effective"
     """Set of capabilities to look at."""
     operator: SetOperator
     """Whether one of values must be in the set, or none may."""
     values: tuple[Text, ...]
     """Names of capabilities, such as CAP_SYS_ADMIN."""
-    is_namespace_capability: Bool = False
+    is_namespace_capability: Defaulted[Bool] = False
     """Look only at processes in another user namespace than the host's."""
 
 
