@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import threading
 from typing import TYPE_CHECKING
 
-from osmia_events.model import EventType
+from osmia_events.memo import new_key, remember
+from osmia_events.model import EventType, ProcessExec
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,77 +18,81 @@ OTHER = "__other__"
 
 LABELS = ("type", "namespace", "workload", "pod", "binary", "node_name")
 
+LabelSet = tuple[str, str, str, str]
+"""Values of namespace, workload, pod and binary."""
+
 Series = tuple[str, str, str, str, str, str]
 """Values of `LABELS`."""
 
-_TYPE_NAMES = {member: member.name for member in EventType}
-_EXEC = EventType.PROCESS_EXEC
 _MAX_FLAG_TEXTS = 1000
+_FOLDED_AT_ONCE = 10
+"""A tenth of all cells makes room together, since the oldest have to be looked for."""
+
+
+class _Cell:
+    """Counts of the events of one set of labels, by class of their body."""
+
+    __slots__ = ("counts", "is_folded", "last_counted")
+
+    def __init__(self) -> None:
+        self.counts: dict[type | None, int] = {}
+        self.last_counted = 0
+        self.is_folded = False
 
 
 class EventCounter:
     """Counts every event that is read, before any filter.
 
     Labels that are not in `labels` stay empty, as upstream's `--metrics-label-filter` has it. At
-    most `max_series` series are kept; the one that was counted longest ago makes room, and what it
-    counted moves to the series of its type with `OTHER` in its labels: no event is lost from sums.
-    One thread counts; any thread may read.
+    most `max_series` sets of labels are kept, each with one series per event type; those that were
+    counted longest ago make room, and what they counted moves to a set with `OTHER` in all labels:
+    no event is lost from sums. One thread counts; any thread may read.
     """
 
     def __init__(
         self, labels: Collection[str], node_name: str = "", max_series: int = 10_000
     ) -> None:
-        self._with_namespace = "namespace" in labels
-        self._with_workload = "workload" in labels
-        self._with_pod = "pod" in labels
-        self._with_binary = "binary" in labels
+        self._labels = frozenset(labels)
         self._node_name = node_name if "node_name" in labels else ""
-        self._other_labels = (
-            OTHER if self._with_namespace else "",
-            OTHER if self._with_workload else "",
-            OTHER if self._with_pod else "",
-            OTHER if self._with_binary else "",
-            self._node_name,
-        )
         self._max_series = max_series
-        self._counts: OrderedDict[Series, int] = OrderedDict()
-        self._other: dict[str, int] = {}
+        self._key = new_key(self)
+        self._cells: dict[LabelSet, _Cell] = {}
+        self._other: dict[type | None, int] = {}
+        self._changing = threading.Lock()
+        self._counted = 0
         self._flags: dict[str, int] = {}
         self.folded = 0
-        """Series that had to make room."""
+        """Sets of labels that had to make room."""
 
     def count(self, event: Event) -> None:
         """Count one event."""
-        event_type = event.type
-        process: Process | None = getattr(event.body, "process", None)
-        namespace = workload = pod_name = binary = ""
-        if process is not None:
-            pod = process.pod
-            if pod is not None:
-                if self._with_namespace:
-                    namespace = pod.namespace
-                if self._with_workload:
-                    workload = pod.workload
-                if self._with_pod:
-                    pod_name = pod.name
-            if self._with_binary:
-                binary = process.binary
-            if event_type is _EXEC:
-                self._count_flags(process.flags)
-        series = (_TYPE_NAMES[event_type], namespace, workload, pod_name, binary, self._node_name)
-        counts = self._counts
-        if series in counts:
-            counts[series] += 1
-            counts.move_to_end(series)
+        body = event.body
+        kind = None if body is None else type(body)
+        process: Process | None = getattr(body, "process", None)
+        memo = None if process is None else process.memo
+        cell: _Cell | None = None if memo is None else memo.get(self._key)
+        if cell is None or cell.is_folded:
+            cell = self._find_cell(process)
+        self._counted = cell.last_counted = self._counted + 1
+        counts = cell.counts
+        if kind in counts:
+            counts[kind] += 1
         else:
-            if len(counts) >= self._max_series:
-                self._make_room()
-            counts[series] = 1
+            counts[kind] = 1
+        if kind is ProcessExec and process is not None:
+            self._count_flags(process.flags)
 
     def series(self) -> list[tuple[Series, int]]:
         """Return a copy of all series."""
-        other = [((name, *self._other_labels), count) for name, count in list(self._other.items())]
-        return list(self._counts.items()) + other
+        other = self._only_wanted(OTHER, OTHER, OTHER, OTHER)
+        with self._changing:
+            found = [(labels, dict(cell.counts)) for labels, cell in self._cells.items()]
+            found.append((other, dict(self._other)))
+        return [
+            ((_type_name(kind), *labels, self._node_name), count)
+            for labels, counts in found
+            for kind, count in counts.items()
+        ]
 
     def flags(self) -> dict[str, int]:
         """Say how many exec events bore each flag."""
@@ -96,6 +101,43 @@ class EventCounter:
             for flag in text.split():
                 totals[flag] = totals.get(flag, 0) + count
         return totals
+
+    def _find_cell(self, process: Process | None) -> _Cell:
+        pod = None if process is None else process.pod
+        labels = self._only_wanted(
+            "" if pod is None else pod.namespace,
+            "" if pod is None else pod.workload,
+            "" if pod is None else pod.name,
+            "" if process is None else process.binary,
+        )
+        cell = self._cells.get(labels)
+        if cell is None:
+            cell = _Cell()
+            with self._changing:
+                if len(self._cells) >= self._max_series:
+                    self._make_room()
+                self._cells[labels] = cell
+        if process is not None:
+            remember(process, self._key, cell)
+        return cell
+
+    def _only_wanted(self, namespace: str, workload: str, pod: str, binary: str) -> LabelSet:
+        wanted = self._labels
+        return (
+            namespace if "namespace" in wanted else "",
+            workload if "workload" in wanted else "",
+            pod if "pod" in wanted else "",
+            binary if "binary" in wanted else "",
+        )
+
+    def _make_room(self) -> None:
+        by_age = sorted(self._cells.items(), key=lambda item: item[1].last_counted)
+        for labels, cell in by_age[: 1 + self._max_series // _FOLDED_AT_ONCE]:
+            for kind, count in cell.counts.items():
+                self._other[kind] = self._other.get(kind, 0) + count
+            cell.is_folded = True
+            del self._cells[labels]
+            self.folded += 1
 
     def _count_flags(self, text: str) -> None:
         flags = self._flags
@@ -106,7 +148,7 @@ class EventCounter:
             key = text if len(flags) < _MAX_FLAG_TEXTS else "unknown"
             flags[key] = flags.get(key, 0) + 1
 
-    def _make_room(self) -> None:
-        (name, *_), count = self._counts.popitem(last=False)
-        self._other[name] = self._other.get(name, 0) + count
-        self.folded += 1
+
+def _type_name(kind: type | None) -> str:
+    event_type: EventType = getattr(kind, "event_type", EventType.UNDEF)
+    return event_type.name

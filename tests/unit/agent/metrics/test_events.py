@@ -72,3 +72,24 @@ def test_sums_are_true_and_series_bounded(binaries: list[str], max_series: int) 
     series = counter.series()
     assert sum(count for _, count in series) == len(binaries)
     assert len(series) <= max_series + 1
+
+
+def test_a_process_counts_on_after_its_labels_made_room() -> None:
+    counter = EventCounter(("binary",), max_series=1)
+    first, second = exec_event("/a"), exec_event("/b")
+    for event in (first, second, first, first):
+        counter.count(event)
+    assert dict(counter.series()) == {
+        ("PROCESS_EXEC", "", "", "", "/a", ""): 2,
+        ("PROCESS_EXEC", "", "", "", OTHER, ""): 2,
+    }
+
+
+def test_two_counters_do_not_mix() -> None:
+    by_binary, by_pod = EventCounter(("binary",)), EventCounter(("pod",))
+    event = exec_event()
+    for _ in range(2):
+        by_binary.count(event)
+        by_pod.count(event)
+    assert by_binary.series() == [(("PROCESS_EXEC", "", "", "", "/bin/sh", ""), 2)]
+    assert by_pod.series() == [(("PROCESS_EXEC", "", "", "xwing", "", ""), 2)]
