@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DEFAULT_MAX_BYTES = 100_000_000
+_DEFAULT_MAX_BYTES = 100 << 20
 _CHUNK_BYTES = 1 << 20
 _RETRY_ROTATION_S = 10.0
 
@@ -33,7 +33,7 @@ _RETRY_ROTATION_S = 10.0
 class FileSink:
     """Appends lines to `path`; a line that would make it larger than `max_bytes` rotates it first.
 
-    `max_bytes` of 0 stands for 100 MB; a single line that is larger gets a file of its own.
+    `max_bytes` of 0 stands for 100 MiB; a single line that is larger gets a file of its own.
     `interval` rotates whatever the size (zero: never; an empty file is not rotated). Backups are
     kept and compressed as `BackupKeeper` says. The file, and directories on the way to it (0755),
     are created as needed, also when someone has renamed or deleted the file meanwhile. A pipe or a
@@ -44,7 +44,7 @@ class FileSink:
         self,
         path: Path,
         *,
-        max_bytes: int = 10_000_000,
+        max_bytes: int = 10 << 20,
         interval: timedelta = timedelta(0),
         max_backups: int = 5,
         compress: bool = True,

@@ -37,7 +37,7 @@ class Settings(BaseModel):
     export_filename: Annotated[kinds.OptionalPath, Group("Export of events")] = ""
     """File that events are written to as JSON lines; "-" is standard output, empty is no export."""
     export_file_max_size_mb: kinds.Count = 10
-    """Size in MB at which the file is rotated; 0 stands for 100."""
+    """Size in MB (of 1024 KB each) at which the file is rotated; 0 stands for 100."""
     export_file_rotation_interval: kinds.Duration = timedelta(0)
     """Time after which the file is rotated whatever its size; 0 is never."""
     export_file_max_backups: kinds.Count = 5

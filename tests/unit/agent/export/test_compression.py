@@ -6,6 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+
 from osmia_agent.export.compression import compress
 
 if TYPE_CHECKING:

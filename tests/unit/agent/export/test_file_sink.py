@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osmia_agent.export import FileSink
 
 if TYPE_CHECKING:

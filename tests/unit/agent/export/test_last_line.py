@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osmia_agent.export.last_line import Repair, repair_last_line
 
 if TYPE_CHECKING:

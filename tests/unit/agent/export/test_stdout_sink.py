@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+
 from osmia_agent.export import SinkEndedError, StdoutSink
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+
 from osmia_agent.export import SinkEndedError, Writer
 
 if TYPE_CHECKING:

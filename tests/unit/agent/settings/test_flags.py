@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from osmia_agent.settings import SettingsError
 from osmia_agent.settings.flags import build_parser, options, parse_command_line
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
 from osmia_agent.settings import Loaded, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:

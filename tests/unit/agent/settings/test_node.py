@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from osmia_agent.settings import node_names
 
 

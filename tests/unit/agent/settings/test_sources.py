@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from osmia_agent.settings import SettingsError
 from osmia_agent.settings.sources import (
     from_directory,
