@@ -43,7 +43,8 @@ def environment(raw: bytes, only: AbstractSet[str] | None) -> tuple[EnvVar, ...]
     so `only` drops it.
     """
     variables = []
-    for each in text(raw.rstrip(b"\0")).split("\0") if raw else ():
+    raw = raw.rstrip(b"\0")
+    for each in text(raw).split("\0") if raw else ():
         name, assigned, value = each.partition("=")
         if not assigned:
             if only is None:

@@ -12,7 +12,7 @@ from osmia_agent.process import credentials as credential_messages
 from osmia_agent.process.cgroups import container_id_of_name
 from osmia_agent.process.chunks import MAX_STRING_BYTES, ChunkStore
 from osmia_agent.process.flags import UNKNOWN, ProcessFlag, flags_text, of_exec_record, of_sizes
-from osmia_agent.process.identity import ExecIds, ImageKey
+from osmia_agent.process.identity import ExecIds, ImageKey, parse
 from osmia_agent.process.namespaces import NamespaceMessages
 from osmia_agent.process.paths import absolute, working_directory
 from osmia_agent.process.procfs import NO_AUID
@@ -243,6 +243,13 @@ class ProcessBuilder:
             start_time=self.clock.of_boottime(key.start_boottime_ns),
             parent_exec_id=parent.exec_id,
             tid=key.tgid,
+        )
+
+    def known_by_id(self, exec_id: str, ancestor: Process) -> Process:
+        """Return a process that had to make room: its id, below the next ancestor known."""
+        pid = parse(exec_id).pid
+        return Process(
+            exec_id=exec_id, pid=pid, flags=UNKNOWN, parent_exec_id=ancestor.exec_id, tid=pid
         )
 
     def _credentials(

@@ -27,9 +27,9 @@ class ProcessImage:
     """An image: its key, its message, and its place in the tree of processes.
 
     `parent` is fixed when the image appears: the image that forked it or, when a process executes
-    a second file, its own previous image. Only the kernel (pid 0) has none. It is replaced in one
-    case: a run of ended images is cut short. `process` may be replaced as a whole (a pod that
-    becomes known), never changed in place.
+    a second file, its own previous image. Only the kernel (pid 0) has none. It is replaced by a
+    farther ancestor only where the store runs short of room or cuts a long run of ended images.
+    `process` may be replaced as a whole (a pod that becomes known), never changed in place.
     """
 
     # A msgspec struct would be smaller, but freeing a long chain of them overflows the C stack.

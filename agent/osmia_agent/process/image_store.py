@@ -8,8 +8,9 @@ the next living ancestor, so that no one hides where he comes from by running ma
 the chain of ids has a gap, and one can see it.
 
 The store holds at most `capacity` images. What must make room is, in this order: ended images
-that no living one has as its parent, ended ones without children, and living ones without
-children, oldest first.
+that no living one has as its parent, ended ones without children, living ones without children,
+oldest first, and at last, where all are in long lines, the deepest. Only then a living image loses
+its parent, to which it is still bound by `parent_exec_id`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_ENDED_RUN = 64
 """Ended images in a row that stay on the way from a living image to the first process."""
 
+_LIVE = ImageState.LIVE
 _ENDED = ImageState.ENDED
 _KEPT = ImageState.KEPT
 _GONE = ImageState.GONE
@@ -32,8 +34,7 @@ _GONE = ImageState.GONE
 class ImageStore:
     """The images of one node's processes, by their keys.
 
-    Every image has its parent in the store as well; only the kernel's, which is no part of it,
-    has none.
+    Every image has its parent in the store as well, or the kernel's image, which is no part of it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -134,20 +135,23 @@ class ImageStore:
         """Make room for a sixteenth of the capacity, so that this is rare."""
         target = self._capacity - max(1, self._capacity // 16)
         images = list(self.images.values())
-        self.evicted_ended += self._evict_kept(images, len(images) - target)
-        for_good = [image for image in images if image is not newcomer]
-        self.evicted_ended += self._evict_leaves(for_good, _ENDED, target)
-        self.evicted_live += self._evict_leaves(for_good, ImageState.LIVE, target)
-
-    def _evict_kept(self, images: Collection[ProcessImage], number: int) -> int:
-        """Take ended images out of the middle of their lines; return how many.
-
-        Their children have ended as well, so no event will name those as its process.
-        """
         needed = {image.parent for image in images if image.state != _KEPT}
-        evictable = [each for each in images if each.state == _KEPT and each not in needed]
-        victims = set(evictable[:number])
-        for image in images:
+        # The children of these have ended as well, so no event will name them as its process.
+        spare = [each for each in images if each.state == _KEPT and each not in needed]
+        self.evicted_ended += self._cut_out(spare[: len(images) - target])
+        others = [image for image in images if image is not newcomer]
+        self.evicted_ended += self._evict_leaves(others, _ENDED, target)
+        self.evicted_live += self._evict_leaves(others, _LIVE, target)
+        excess = len(self.images) - target
+        if excess > 0:
+            others = [image for image in others if image.state != _GONE]
+            others.sort(key=lambda image: image.depth, reverse=True)
+            self.evicted_live += self._cut_out(others[:excess])
+
+    def _cut_out(self, victims: Collection[ProcessImage]) -> int:
+        """Remove images and hang their children on the next ancestor left; return how many."""
+        victims = set(victims)
+        for image in self.images.values() if victims else ():
             parent = image.parent
             if image in victims or parent not in victims:
                 continue
@@ -166,14 +170,14 @@ class ImageStore:
         self, images: Collection[ProcessImage], state: ImageState, target: int
     ) -> int:
         """Drop images of one state without children, oldest first; return how many."""
-        evicted = 0
-        before = -1
-        while before != evicted and len(self.images) > target:  # parents become leaves in turn
-            before = evicted
+        before = len(self.images)
+        progress = True
+        while progress and len(self.images) > target:  # parents become leaves in turn
+            progress = False
             for image in images:
                 if len(self.images) <= target:
                     break
                 if image.state == state and not image.children:
                     self._drop(image)
-                    evicted += 1
-        return evicted
+                    progress = True
+        return before - len(self.images)

@@ -221,10 +221,11 @@ class ProcessTable:
 
     def lineage(self, image: ProcessImage, *, ancestors: bool) -> Lineage:
         """Return what an event of this image says of its process."""
-        parent = image.parent or self.kernel
-        return Lineage(
-            image, image.process, parent.process, ancestors_of(image) if ancestors else ()
-        )
+        process = image.process
+        parent = (image.parent or self.kernel).process
+        if parent.exec_id != process.parent_exec_id and image is not self.kernel:
+            parent = self._builder.known_by_id(process.parent_exec_id, parent)
+        return Lineage(image, process, parent, ancestors_of(image) if ancestors else ())
 
     def scan(self, tasks: Iterable[TaskRecord] | None = None) -> list[Lineage]:
         """Compare the table with the live processes; return those that are new, parents first.
