@@ -120,13 +120,14 @@ class ProgramSet:
         with os.fdopen(bpf.create_iterator(link), "rb", buffering=0) as output:
             return output.readall()
 
+    def detach(self) -> None:
+        """Let no program run any more; maps and what they hold stay."""
+        _close_all(self._links)
+
     def close(self) -> None:
         """Detach and release everything; may be called again."""
         for held in (self._links, self._programs, self._maps):
-            for fd in held.values():
-                with contextlib.suppress(OSError):
-                    os.close(fd)
-            held.clear()
+            _close_all(held)
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +139,13 @@ class ProgramSet:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _close_all(held: dict[str, int]) -> None:
+    for fd in held.values():
+        with contextlib.suppress(OSError):
+            os.close(fd)
+    held.clear()
 
 
 def _attach_kprobe(program_fd: int, function: str) -> int:

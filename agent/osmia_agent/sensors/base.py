@@ -91,6 +91,10 @@ class BaseSensor:
         """Return how often each program was not run, by function name."""
         return {name: bpf.recursion_misses(fd) for name, fd in self._programs.program_fds.items()}
 
+    def detach(self) -> None:
+        """Let no further record be made; those in the ring can still be read."""
+        self._programs.detach()
+
     def close(self) -> None:
         """Detach the programs and release the ring."""
         self.ring.close()
