@@ -43,6 +43,14 @@ def format_ns_full(time_ns: int) -> str:
 
 def parse_ns(text: str) -> int:
     """Read a time with any offset and up to nine digits of fraction. Raises ValueError."""
+    if len(text) == 30 and text[19] == "." and text[29] == "Z" and text.isascii():
+        fraction = text[20:29]
+        if fraction.isdecimal():
+            return _parse_second(text[:19]) * 1_000_000_000 + int(fraction)
+    return _parse_any(text)
+
+
+def _parse_any(text: str) -> int:
     rest = _REST.fullmatch(text, 19)
     if rest is None:
         raise ValueError("not an RFC 3339 time")

@@ -1,0 +1,238 @@
+"""JSON to events: the regular form fast, every other spelling of protobuf's JSON mapping too.
+
+What encoders write (the contract's names, 64-bit integers as strings, names of enumerations) is
+read by msgspec into forms and turned into messages. Whatever does not fit is read again by
+`json_lenient`, which has the last word on what is an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from osmia_events.decode_error import DecodeError
+from osmia_events.json_form import form_class, is_own_form
+from osmia_events.json_lenient import read_event
+from osmia_events.model import (
+    ARGUMENT_KINDS,
+    EVENT_BODIES,
+    Event,
+    Kind,
+    KprobeArgument,
+    Message,
+    Process,
+    WireField,
+    wire_fields,
+)
+from osmia_events.rfc3339 import parse_ns
+
+FromForm = Callable[[Any], Any]
+
+_MAX_REMEMBERED_BYTES = 16 * 1024
+_NOT_REGULAR = (msgspec.MsgspecError, ValueError, LookupError, TypeError, RecursionError)
+
+
+class JsonDecoder:
+    """Reads events from JSON, one at a time; for a stream of them, one decoder in one thread.
+
+    The decoder remembers up to `max_processes` processes that it has met: events that name the
+    same process share one object and what stages remember in its memo.
+
+    With `strict`, a field or the name of an enumeration's member that the contract does not have
+    is an error; otherwise it is ignored.
+    """
+
+    def __init__(self, *, strict: bool = False, max_processes: int = 4096) -> None:
+        self._strict = strict
+        self._max_processes = max_processes
+        self._processes: dict[bytes, Process] = {}
+        self._event_from_form = _event_from_form(self._process_from_json)
+
+    def decode(self, line: bytes | str) -> Event:
+        """Read one event. Raises DecodeError and nothing else."""
+        try:
+            event: Event = self._event_from_form(_read_form(line))
+        except _NOT_REGULAR:
+            return read_event(_read_any(line), strict=self._strict)
+        return event
+
+    def _process_from_json(self, text: msgspec.Raw) -> Process:
+        key = bytes(text)
+        process = self._processes.get(key)
+        if process is None:
+            process = _process_from_form(_read_process_form(key))
+            if self._max_processes and len(key) <= _MAX_REMEMBERED_BYTES:
+                if len(self._processes) >= self._max_processes:
+                    del self._processes[next(iter(self._processes))]
+                self._processes[key] = process
+        return process
+
+
+def decode(line: bytes | str, *, strict: bool = False) -> Event:
+    """Read one event from JSON. Raises DecodeError and nothing else."""
+    return _forgetful_decoder(strict).decode(line)
+
+
+@cache
+def _forgetful_decoder(strict: bool) -> JsonDecoder:
+    return JsonDecoder(strict=strict, max_processes=0)
+
+
+def _read_any(line: bytes | str) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except UnicodeError:
+        raise DecodeError("not valid UTF-8") from None
+    except RecursionError:
+        raise DecodeError("nested too deeply") from None
+    except msgspec.MsgspecError as error:
+        raise DecodeError(str(error)) from None
+
+
+_read_form = msgspec.json.Decoder(form_class(Event)).decode
+_read_process_form = msgspec.json.Decoder(form_class(Process)).decode
+
+
+@cache
+def _message_from_form(message: type[Message]) -> FromForm:
+    if message is KprobeArgument:
+        return _argument_from_form
+    if form_class(message) is message:
+        return _as_it_is
+    return _compiled(message, _from_form)
+
+
+def _from_form(field: WireField) -> FromForm:
+    """Return what turns the form of one value of a field into the value."""
+    match field.kind:
+        case Kind.INT64:
+            return _integer_reader(-(1 << 63), 1 << 63)
+        case Kind.UINT64:
+            return _integer_reader(0, 1 << 64)
+        case Kind.TIMESTAMP:
+            return parse_ns
+        case Kind.ENUM:
+            return dict(field.type.__members__).__getitem__
+        case Kind.MESSAGE:
+            return _message_from_form(field.type)
+        case _:
+            return _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _compiled(message: type[Message], from_form_of: Callable[[WireField], FromForm]) -> FromForm:
+    """Compile what turns a form into its message: one expression, as in the encoder."""
+    names, values = _field_values(message, from_form_of)
+    from_form: FromForm = _evaluated(f"lambda form: Message({', '.join(values)})", names, message)
+    return from_form
+
+
+def _event_from_form(process_from_form: FromForm) -> Callable[[Any], Event]:
+    """Return what turns the form of an event into the event."""
+
+    def from_form_of(field: WireField) -> FromForm:
+        return process_from_form if field.type is Process else _from_form(field)
+
+    names, values = _field_values(Event, _from_form)
+    envelope = _evaluated(f"lambda body, form: Message(body, {', '.join(values)})", names, Event)
+    bodies = [_compiled(body, from_form_of) for body in EVENT_BODIES.values()]
+    as_tuple = msgspec.structs.astuple
+
+    def from_form(form: Any) -> Event:
+        # The form's first fields are the bodies, of which an event has one.
+        forms = as_tuple(form)[: len(bodies)]
+        absent = forms.count(None)
+        if absent < len(bodies) - 1:
+            raise ValueError("more than one body")
+        body = None
+        if absent < len(bodies):
+            index = next(index for index, form in enumerate(forms) if form is not None)
+            body = bodies[index](forms[index])
+        event: Event = envelope(body, form)
+        return event
+
+    return from_form
+
+
+def _field_values(
+    message: type[Message], from_form_of: Callable[[WireField], FromForm]
+) -> tuple[dict[str, FromForm], list[str]]:
+    """Return an expression for each field's value and the functions that they call, by name."""
+    changed = [field for field in wire_fields(message) if not is_own_form(field)]
+    values = [
+        _field_value(field) if field in changed else f"form.{field.attribute}"
+        for field in wire_fields(message)
+    ]
+    return {f"from_{field.attribute}": from_form_of(field) for field in changed}, values
+
+
+def _field_value(field: WireField) -> str:
+    value, from_form = f"form.{field.attribute}", f"from_{field.attribute}"
+    if field.repeated:
+        return f"() if (value := {value}) is None else tuple(map({from_form}, value))"
+    absent = "None" if field.optional else "0"
+    return f"{absent} if (value := {value}) is None else {from_form}(value)"
+
+
+def _evaluated(expression: str, names: dict[str, FromForm], message: type[Message]) -> Any:
+    return eval(expression, {**names, "Message": message})  # noqa: S307  # names of fields only
+
+
+def _argument_from_form(form: dict[str, Any]) -> KprobeArgument:
+    label = form.pop("label", "")
+    ((kind, value),) = form.items()
+    return KprobeArgument(kind, _ARGUMENT_READERS[kind](value), _read_text(label))
+
+
+def _argument_reader(field: WireField) -> FromForm:
+    match field.kind:
+        case Kind.STRING:
+            return _read_text
+        case Kind.INT32:
+            return _number_reader(-(1 << 31), 1 << 31)
+        case Kind.UINT32:
+            return _number_reader(0, 1 << 32)
+        case Kind.BYTES:
+            hint: Any = bytes
+        case Kind.MESSAGE:
+            hint = form_class(field.type)
+        case _:
+            from_text = _from_form(field)
+            return lambda value: from_text(_read_text(value))
+    from_form = _from_form(field)
+    return lambda value: from_form(msgspec.convert(value, hint))
+
+
+def _number_reader(lowest: int, end: int) -> FromForm:
+    def read(value: Any) -> int:
+        if type(value) is not int or not lowest <= value < end:
+            raise TypeError("not a number of 32 bits")
+        return value
+
+    return read
+
+
+def _read_text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("not a string")
+    return value
+
+
+def _integer_reader(lowest: int, end: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text)
+        if str(number) != text or not lowest <= number < end:
+            raise ValueError("not a 64-bit integer in its regular form")
+        return number
+
+    return read
+
+
+_ARGUMENT_READERS = {kind: _argument_reader(field) for kind, field in ARGUMENT_KINDS.items()}
+_process_from_form = _message_from_form(Process)
