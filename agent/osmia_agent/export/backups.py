@@ -30,21 +30,28 @@ class BackupKeeper:
         self._compress_backups = compress_backups
         self._trouble = Trouble(f"look after old files of {path}")
         self._work = threading.Event()
+        self._idle = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
 
     def wake(self) -> None:
         """Say that there may be work: at start, and when there is a new backup."""
+        self._idle.clear()
         self._work.set()
         if not self._thread.is_alive():
             self._thread.start()
 
-    def close(self, timeout_s: float = 1.0) -> None:
-        """Stop; a compression under way is given up, and done at the next start."""
+    def close(self, timeout_s: float = 3.0) -> None:
+        """Stop when there is nothing left to do, or else after a while.
+
+        A compression that is given up is done at the next start.
+        """
+        if not self._thread.is_alive():
+            return
+        self._idle.wait(timeout_s)
         self._stopping.set()
         self._work.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        self._thread.join(timeout_s)
 
     def tidy(self) -> None:
         """Remove what is too old and compress what is not compressed yet, newest first.
@@ -87,3 +94,5 @@ class BackupKeeper:
                 self._trouble.happened(error)
             else:
                 self._trouble.over()
+            if not self._work.is_set():
+                self._idle.set()

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 from osmia_agent.export.backups import BackupKeeper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
@@ -65,15 +67,35 @@ def test_what_a_killed_agent_left_is_finished(tmp_path: Path) -> None:
         assert gzip.decompress(path.read_bytes()) == b"backup %d\n" % number
 
 
-def test_the_thread_works_when_woken_and_stops(tmp_path: Path) -> None:
+def test_closing_waits_for_what_there_is_to_do(tmp_path: Path) -> None:
     keeper = BackupKeeper(tmp_path / "x.log", keep=5, compress_backups=True)
-    fill(tmp_path, 1)
-    keeper.wake()
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "x-2026-01-01T00-00-00.001.log.gz").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
     keeper.close()
+    for number in (1, 2):
+        fill(tmp_path, number)
+        keeper.wake()
+    keeper.close()
+    assert names(tmp_path) == [
+        "x-2026-01-01T00-00-00.001.log.gz",
+        "x-2026-01-01T00-00-00.002.log.gz",
+    ]
+
+
+def test_closing_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    def compress_slowly(_path: Path, *, stopped: Callable[[], bool]) -> bool:
+        begun.set()
+        while not stopped():
+            time.sleep(0.01)
+        return False
+
+    monkeypatch.setattr("osmia_agent.export.backups.compress", compress_slowly)
+    fill(tmp_path, 1)
+    keeper = BackupKeeper(tmp_path / "x.log", keep=5, compress_backups=True)
+    keeper.wake()
+    assert begun.wait(10)
+    keeper.close(0.1)
+    assert names(tmp_path) == ["x-2026-01-01T00-00-00.001.log"]
 
 
 def test_a_directory_that_vanished_is_told_and_survived(
