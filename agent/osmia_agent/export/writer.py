@@ -36,6 +36,9 @@ class WriterStatistics(NamedTuple):
         return self.exported + self.queued + self.failed_queue + self.failed_write
 
 
+NOTHING_WRITTEN = WriterStatistics(0, 0, 0, 0, 0, 0.0)
+
+
 class Writer:
     """Owns a sink, a thread and a queue bounded in lines and in bytes.
 

@@ -3,7 +3,7 @@
 Names and labels are the contract's, with the prefix `osmia_`; those of pipelines and of kernel
 records beyond it make the conservation of events visible:
 
-    pipeline_events_read = exported + filtered + rate_limited + failed + queued
+    pipeline_events_read = exported + filtered + rate_limited + failed
     kernel_records_generated = submitted + dropped
 """
 
@@ -101,7 +101,7 @@ def event_metrics(events: EventCounter) -> Iterator[Metric]:
 def pipeline_metrics(pipelines: Sequence[PipelineStatistics]) -> Iterator[Metric]:
     """Say what became of the events of each pipeline, and of all together."""
     for outcome, text in (
-        ("read", "Events that came in"),
+        ("read", "Events that came in and whose fate is known: all but those queued"),
         ("exported", "Events written by the sink"),
         ("filtered", "Events that the filters kept back"),
         ("rate_limited", "Events beyond the rate limit"),

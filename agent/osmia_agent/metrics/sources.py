@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PipelineStatistics(Protocol):
-    """One pipeline and its sink; read = exported + filtered + rate_limited + failed + queued."""
+    """One pipeline and its sink; read = exported + filtered + rate_limited + failed."""
 
     @property
     def name(self) -> str:
@@ -24,7 +24,7 @@ class PipelineStatistics(Protocol):
 
     @property
     def read(self) -> int:
-        """Events that came in, and reports that the pipeline made itself."""
+        """Events whose fate is known (all but those queued), and reports of the pipeline's own."""
 
     @property
     def exported(self) -> int:
