@@ -1,0 +1,182 @@
+"""Field masks: keeping or dropping parts of a message by path.
+
+Paths lead through the contract's messages as its Go structs do: a oneof is a step of its own
+(`args.arg.sock_arg.saddr`), a wrapper has a `value`, a time has `seconds` and `nanos`. A path
+below a text, a number, a list of those or a map counts as if it ended there when fields are kept,
+and has no effect when fields are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import structs
+
+from osmia_events.memo import new_key, remember
+from osmia_events.model import (
+    ARGUMENT_KINDS,
+    Kind,
+    KprobeArgument,
+    Message,
+    Process,
+    WireField,
+    wire_fields,
+)
+
+Mask = Callable[[Any], Any]
+"""Turns a value into its masked copy; the value itself is left as it is."""
+Tree = dict[str, "Tree"]
+"""Field names by what is named below them; nothing below means the whole field."""
+
+_SECOND_NS = 1_000_000_000
+_UPPER = re.compile("[A-Z]")
+_UNDERSCORES = re.compile("_+")
+_ZEROS = {Kind.STRING: "", Kind.BYTES: b"", Kind.BOOL: False}
+
+
+def path_tree(paths: Iterable[str]) -> Tree:
+    """Join paths to a tree; where one path ends inside another, the longer one counts."""
+    tree: Tree = {}
+    for path in paths:
+        node = tree
+        for name in path.split("."):
+            node = node.setdefault(canonical_name(name), {})
+    return tree
+
+
+def canonical_name(name: str) -> str:
+    """Return a field's name in snake case, whether given as `execId`, `ExecId` or `exec_id`."""
+    snake = _UPPER.sub(lambda upper: "_" + upper[0], name).lower()
+    return _UNDERSCORES.sub("_", snake).strip("_")
+
+
+class MaskCompiler:
+    """Compiles trees to masks that keep what the tree names, or that drop it."""
+
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self._process_masks: dict[str, Mask] = {}
+
+    def message_mask(self, message: type[Message], tree: Tree) -> Mask:
+        """Compile a mask for messages of a class."""
+        if message is KprobeArgument:
+            return self._argument_mask(tree)
+        blank = message()
+        dropped: dict[str, Any] = {}
+        masked: list[tuple[str, Mask]] = []
+        for field in wire_fields(message):
+            below = tree.get(canonical_name(field.name))
+            if below:
+                masked.append((field.attribute, self._field_mask(field, below)))
+            elif (below is not None) != self._keep:
+                dropped[field.attribute] = getattr(blank, field.attribute)
+        if message is Process:
+            dropped["memo"] = None
+
+        def mask(value: Any) -> Any:
+            changes = {name: inner(getattr(value, name)) for name, inner in masked}
+            return structs.replace(value, **dropped, **changes)
+
+        return mask
+
+    def _field_mask(self, field: WireField, tree: Tree) -> Mask:
+        """Compile a mask for a field whose inner parts are named."""
+        inner = self._value_mask(field, tree)
+        if field.repeated:
+            return lambda values: tuple(map(inner, values))
+        if field.optional:
+            return lambda value: None if value is None else inner(value)
+        return inner
+
+    def _value_mask(self, field: WireField, tree: Tree) -> Mask:
+        if field.kind is Kind.MESSAGE:
+            if field.type is Process:
+                return self._process_mask(tree)
+            return self.message_mask(field.type, tree)
+        if field.kind is Kind.TIMESTAMP:
+            return self._time_mask(tree)
+        if field.optional and not self._keeps_scalar(tree, "value"):
+            zero = _ZEROS.get(field.kind, 0)
+            return lambda _value: zero
+        return _as_it_is
+
+    def _keeps_scalar(self, tree: Tree, name: str) -> bool:
+        """Say whether a scalar survives; a path that goes on below it drops nothing."""
+        below = tree.get(name)
+        return below is not None if self._keep else below is None or bool(below)
+
+    def _time_mask(self, tree: Tree) -> Mask:
+        keeps_seconds = self._keeps_scalar(tree, "seconds")
+        keeps_nanos = self._keeps_scalar(tree, "nanos")
+
+        def mask(time: int) -> int:
+            nanos = time % _SECOND_NS
+            return (time - nanos if keeps_seconds else 0) + (nanos if keeps_nanos else 0)
+
+        return mask
+
+    def _process_mask(self, tree: Tree) -> Mask:
+        """Compile a mask whose results are remembered in the processes, once per tree."""
+        name = repr(tree)
+        if name not in self._process_masks:
+            self._process_masks[name] = _RememberedMask(self.message_mask(Process, tree))
+        return self._process_masks[name]
+
+    def _argument_mask(self, tree: Tree) -> Mask:
+        """Compile a mask for the arguments of hooks, whose value is the oneof `arg`."""
+        keeps_label = self._keeps_scalar(tree, "label")
+        below = tree.get("arg")
+        if not below:
+            keeps_value = (below is not None) == self._keep
+
+            def mask_whole(argument: KprobeArgument) -> KprobeArgument:
+                label = argument.label if keeps_label else ""
+                if keeps_value:
+                    return KprobeArgument(argument.kind, argument.value, label)
+                return KprobeArgument(label=label)
+
+            return mask_whole
+        masks = {kind: self._member_mask(kind, below) for kind in ARGUMENT_KINDS}
+
+        def mask(argument: KprobeArgument) -> KprobeArgument:
+            kind = argument.kind
+            value = masks[kind](argument.value) if kind else None
+            return KprobeArgument(kind, value, argument.label if keeps_label else "")
+
+        return mask
+
+    def _member_mask(self, kind: str, tree: Tree) -> Mask:
+        """Compile a mask for one member of the oneof: what is set stays set, though emptied."""
+        field = ARGUMENT_KINDS[kind]
+        below = tree.get(kind)
+        if below:
+            return self._value_mask(field, below)
+        if (below is not None) == self._keep:
+            return _as_it_is
+        if field.kind is Kind.MESSAGE:
+            empty: Mask = lambda _value: field.type()  # noqa: E731 - as the line below
+            return empty
+        zero = _ZEROS.get(field.kind, 0)
+        return lambda _value: zero
+
+
+class _RememberedMask:
+    """A mask of processes: each is masked once."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._key = new_key(self)
+
+    def __call__(self, process: Process) -> Process:
+        memo = process.memo
+        known: Process | None = None if memo is None else memo.get(self._key)
+        if known is None:
+            known = self._mask(process)
+            remember(process, self._key, known)
+        return known
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

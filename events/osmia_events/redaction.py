@@ -1,0 +1,183 @@
+"""Redaction: what patterns find in texts of users' processes is replaced by `*****`.
+
+That is the arguments and the environment of every process that an event names, and the texts
+among a policy event's arguments. A redacted process is made once and remembered with the original.
+"""
+
+from __future__ import annotations
+
+from operator import is_not
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from osmia_events.memo import new_key, remember
+from osmia_events.model import EVENT_BODIES, EnvVar, KprobeArgument
+from osmia_events.redaction_patterns import RedactionPatterns
+from osmia_events.regex import PatternSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from osmia_events.config import RedactionFilterConfig
+    from osmia_events.model import Event, EventBody, Process
+
+_MAX_BINARIES = 1024
+
+_ARGUMENT_FIELDS = {
+    body: tuple(name for name in ("args", "return_", "data") if name in body.__struct_fields__)
+    for body in EVENT_BODIES.values()
+}
+_TEXT_MEMBERS = {
+    "path_arg": ("path",),
+    "file_arg": ("path",),
+    "linux_binprm_arg": ("path",),
+    "sockaddrun_arg": ("path",),
+    "truncated_bytes_arg": ("bytes_arg",),
+}
+"""Members with text of a process's making, in the kinds of arguments that are messages."""
+_PATH_KINDS = frozenset(kind for kind, names in _TEXT_MEMBERS.items() if names == ("path",))
+_TEXT_KINDS = frozenset(("string_arg", "bytes_arg", *_TEXT_MEMBERS))
+
+
+class Redactor:
+    """Applies redaction filters, in order, each to what the previous one left."""
+
+    def __init__(self, configs: Iterable[RedactionFilterConfig]) -> None:
+        self._filters = [
+            (PatternSet(each.binary_regex) if each.binary_regex else None, each.redact)
+            for each in configs
+            if each.redact
+        ]
+        self._key = new_key(self)
+        self._of_filters: dict[tuple[str, ...], RedactionPatterns] = {}
+        self._of_binary: dict[str, RedactionPatterns | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._filters)
+
+    def redact(self, event: Event) -> Event:
+        """Return the event without secrets; the same object if there were none."""
+        body = self.redact_body(event.body)
+        return event if body is event.body else replace(event, body=body)
+
+    def redact_body(self, body: EventBody | None) -> EventBody | None:
+        """Return the body of an event without secrets; the same object if there were none."""
+        if body is None or not self._filters:
+            return body
+        changes: dict[str, Any] = {}
+        process, parent = body.process, body.parent
+        if process is not None and (redacted := self.redact_process(process)) is not process:
+            changes["process"] = redacted
+        if parent is not None and (redacted := self.redact_process(parent)) is not parent:
+            changes["parent"] = redacted
+        if body.ancestors:
+            seen = tuple(map(self.redact_process, body.ancestors))
+            if any(map(is_not, seen, body.ancestors)):
+                changes["ancestors"] = seen
+        fields = _ARGUMENT_FIELDS[type(body)]
+        if fields and (patterns := self._patterns(process.binary if process else "")):
+            for field in fields:
+                value = getattr(body, field)
+                if value and (redacted := _redact_arguments(value, patterns)) is not value:
+                    changes[field] = redacted
+        return replace(body, **changes) if changes else body
+
+    def redact_process(self, process: Process) -> Process:
+        """Return the process without secrets; the same object if it has none."""
+        memo = process.memo
+        if memo is not None and self._key in memo:
+            known: Process | None = memo[self._key]
+        else:
+            known = self._redacted(process)
+            remember(process, self._key, known)
+        return process if known is None else known
+
+    def _redacted(self, process: Process) -> Process | None:
+        """Return the process redacted, or None if that changes nothing."""
+        patterns = self._patterns(process.binary)
+        if patterns is None:
+            return None
+        arguments = patterns.redact(process.arguments)
+        environment = process.environment_variables
+        if environment:
+            redacted = tuple(_redact_variable(each, patterns) for each in environment)
+            if any(map(is_not, redacted, environment)):
+                environment = redacted
+        if arguments is process.arguments and environment is process.environment_variables:
+            return None
+        return process.replaced(arguments=arguments, environment_variables=environment)
+
+    def _patterns(self, binary: str) -> RedactionPatterns | None:
+        """Return the patterns that apply to processes of a binary, None if none does."""
+        if binary in self._of_binary:
+            return self._of_binary[binary]
+        chosen = tuple(
+            pattern
+            for binaries, patterns in self._filters
+            if binaries is None or binaries.search(binary)
+            for pattern in patterns
+        )
+        patterns = self._of_filters.get(chosen)
+        if patterns is None and chosen:
+            patterns = self._of_filters[chosen] = RedactionPatterns(chosen)
+        if len(self._of_binary) >= _MAX_BINARIES:
+            self._of_binary.clear()
+        self._of_binary[binary] = patterns
+        return patterns
+
+
+def _redact_variable(variable: EnvVar, patterns: RedactionPatterns) -> EnvVar:
+    text = f"{variable.Key}={variable.Value}"
+    redacted = patterns.redact(text)
+    if redacted is text:
+        return variable
+    key, equals, value = redacted.partition("=")
+    return EnvVar(key, value) if equals else EnvVar("invalid")
+
+
+def _redact_arguments(value: Any, patterns: RedactionPatterns) -> Any:
+    """Redact a tuple of arguments, or the one argument of `return`."""
+    arguments = value if isinstance(value, tuple) else (value,)
+    if not _may_match(arguments, patterns):
+        return value
+    redacted = tuple([_redact_argument(each, patterns) for each in arguments])
+    if not any(map(is_not, redacted, arguments)):
+        return value
+    return redacted if arguments is value else redacted[0]
+
+
+def _may_match(arguments: tuple[KprobeArgument, ...], patterns: RedactionPatterns) -> bool:
+    texts: list[str] = []
+    for argument in arguments:
+        kind = argument.kind
+        if kind == "string_arg":
+            texts.append(argument.value)
+        elif kind in _PATH_KINDS:
+            texts.append(argument.value.path)
+        elif kind in _TEXT_KINDS:
+            return True
+    return bool(texts) and patterns.may_match(texts)
+
+
+def _redact_argument(argument: KprobeArgument, patterns: RedactionPatterns) -> KprobeArgument:
+    kind, value = argument.kind, argument.value
+    if kind not in _TEXT_KINDS:
+        return argument
+    members = _TEXT_MEMBERS.get(kind)
+    if members is None:
+        redacted = _redact_text(value, patterns)
+    else:
+        redacted = value
+        for member in members:
+            text = getattr(value, member)
+            shown = _redact_text(text, patterns)
+            if shown is not text:
+                redacted = replace(redacted, **{member: shown})
+    return argument if redacted is value else KprobeArgument(kind, redacted, argument.label)
+
+
+def _redact_text(text: str | bytes, patterns: RedactionPatterns) -> str | bytes:
+    if not text:
+        return text
+    return patterns.redact(text) if isinstance(text, str) else patterns.redact_bytes(text)

@@ -1,0 +1,53 @@
+"""How benches measure: CPU time of this process, the median of several fresh runs."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Run = Callable[[], int]
+"""Does the work once and returns how many units it did."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table. `prepare`, not timed, makes a run that remembers nothing."""
+
+    name: str
+    prepare: Callable[[], Run]
+    target: float | None = None
+    """Units per second of CPU that are to be reached."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured."""
+
+    name: str
+    per_second: float
+    spread: float
+    """Difference of the fastest and the slowest run, relative to the median."""
+    target: float | None
+
+    @property
+    def microseconds(self) -> float:
+        return 1e6 / self.per_second
+
+
+def measure(case: Case, repetitions: int) -> Result:
+    """Measure a case."""
+    rates = sorted(_rates(case, repetitions))
+    median = statistics.median(rates)
+    return Result(case.name, median, (rates[-1] - rates[0]) / median, case.target)
+
+
+def _rates(case: Case, repetitions: int) -> Iterator[float]:
+    for _ in range(repetitions):
+        run = case.prepare()
+        gc.collect()
+        started = time.process_time()
+        units = run()
+        yield units / (time.process_time() - started)
