@@ -96,7 +96,6 @@ _REQUIREMENTS = {
     "null": "is no value: leave the field out",
     "string_pattern_mismatch": "must match {pattern}",
     "string_too_long": "must be at most {max_length} characters long",
-    "string_too_short": "must not be empty",
     "string_type": "must be text; put numbers, dates and words like yes in quotes",
     "too_long": "must have at most {max_length} elements",
     "tuple_type": "must be a list",

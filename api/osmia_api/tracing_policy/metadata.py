@@ -42,14 +42,19 @@ def _dns_subdomain(text: str) -> str:
     return text
 
 
+def _non_empty(text: str) -> str:
+    _check(text != "", "must not be empty")
+    return text
+
+
 def _name(text: str) -> str:
     return _dns_subdomain(text) if text else text
 
 
 def _generate_name(text: str) -> str:
-    # What ends in - is completed by a random suffix.
+    # A random suffix follows; the API server takes a letter for the last two characters.
     if text:
-        _dns_subdomain(f"{text[:-1]}a" if text.endswith("-") else text)
+        _dns_subdomain(f"{text[:-2]}a" if len(text) > 1 and text.endswith("-") else text)
     return text
 
 
@@ -106,7 +111,7 @@ def _annotations_size(annotations: dict[str, str]) -> dict[str, str]:
 
 
 MetaText = Annotated[Text, BeforeValidator(_to_text)]
-NonEmptyText = Annotated[MetaText, Field(min_length=1)]
+NonEmptyText = Annotated[MetaText, AfterValidator(_non_empty)]
 Timestamp = Annotated[MetaText, AfterValidator(_timestamp)]
 LabelKey = Annotated[MetaText, AfterValidator(_qualified_name)]
 LabelValue = Annotated[MetaText, AfterValidator(_label_value)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
 from osmia_api.crds import build_crds, main, render
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ def test_choices_that_kubectl_leaves_out_are_in_the_description() -> None:
 
 
 def test_rules_of_the_namespaced_kind() -> None:
-    rules = [rule["rule"] for rule in SCHEMAS["TracingPolicyNamespaced"]["x-kubernetes-validations"]]
+    rules = [
+        rule["rule"] for rule in SCHEMAS["TracingPolicyNamespaced"]["x-kubernetes-validations"]
+    ]
     assert rules[0] == "!has(self.spec.hostSelector)"
     assert "size(self.spec.uprobes) == 0" in rules[1]
     assert "x-kubernetes-validations" not in SCHEMAS["TracingPolicy"]
