@@ -21,7 +21,18 @@ class ProgramKind(StrEnum):
     TRACEPOINT = "tracepoint"
     """At a tracepoint's own arguments, whose types the verifier knows (tp_btf)."""
     FENTRY = "fentry"
+    FEXIT = "fexit"
+    MODIFY_RETURN = "fmod_ret"
+    """Before a function, which it can keep from running."""
+    LSM = "lsm"
     KPROBE = "kprobe"
+    KRETPROBE = "kretprobe"
+    KPROBE_MULTI = "kprobe_multi"
+    """One program at many functions, by one link."""
+    FORMATTED_TRACEPOINT = "formatted tracepoint"
+    """At the fields that a tracepoint's format lists, as tracefs shows it."""
+    UPROBE = "uprobe"
+    URETPROBE = "uretprobe"
     ITERATOR = "iterator"
     TAIL_CALL = "tail_call"
 
@@ -46,6 +57,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     programs: tuple[Program, ...]
+    details: bytes = b""
+    """What its maker wants to know again when the programs run, in a form of its own."""
 
 
 class MapSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +84,11 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
 
     programs: tuple[CompiledProgram, ...]
     maps: tuple[MapSpec, ...]
+    details: bytes = b""
+    """As in the source."""
 
 
-class BaseSensorOptions(msgspec.Struct, frozen=True, kw_only=True):
+class BaseSensorOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What the base sensor's programs read beyond the minimum."""
 
     namespaces: bool = False
@@ -209,7 +224,7 @@ def base_sensor(
         if probe:
             programs.insert(0, probe)
             defines["PRIVILEGES_PROBE"] = _PROBE_NUMBERS[probe.kind]
-    files = ["records.h", "kernel.h", "lifecycle.h"]
+    files = ["records.h", "read.h", "kernel.h", "lifecycle.h"]
     files += ["fork.bpf.c", "privileges.bpf.c", "exec.bpf.c", "exit.bpf.c"]
     iterator = btf.find("bpf_iter_task", Kind.FUNC)
     if iterator is not None and ProgramKind.ITERATOR in kinds:
