@@ -50,7 +50,9 @@ class FileSink:
         compress: bool = True,
         permissions: int = 0o600,
     ) -> None:
-        self._path = Path(os.path.realpath(path)) if path.is_file() else path
+        # A link must lead to the file also after a rotation; /dev/stdout leads to no path.
+        is_link = path.is_symlink() and (path.is_file() or not path.exists())
+        self._path = Path(os.path.realpath(path)) if is_link else path
         self._max_bytes = max_bytes or _DEFAULT_MAX_BYTES
         self._interval_s = interval.total_seconds()
         self._permissions = permissions

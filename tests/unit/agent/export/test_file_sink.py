@@ -265,9 +265,11 @@ def test_a_pipe_without_reader_is_an_error_not_a_wait(tmp_path: Path) -> None:
         FileSink(tmp_path / "pipe")
 
 
-def test_a_symbolic_link_keeps_leading_to_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_dangling", [False, True])
+def test_a_symbolic_link_keeps_leading_to_the_file(tmp_path: Path, is_dangling: bool) -> None:
     target = tmp_path / "x.log"
-    target.touch()
+    if not is_dangling:
+        target.touch()
     link = tmp_path / "link"
     link.symlink_to(target)
     with closing(FileSink(link, max_bytes=30, compress=False)) as sink:
