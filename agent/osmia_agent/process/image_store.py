@@ -38,7 +38,7 @@ class ImageStore:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self.images: dict[tuple[int, int, int], ProcessImage] = {}
         """To be changed by methods only."""
         self.newest: dict[int, ProcessImage] = {}
@@ -51,8 +51,12 @@ class ImageStore:
         """Ended images cut out of long runs."""
 
     def add(self, image: ProcessImage) -> None:
-        """Add the newest image of a process."""
-        self.newest[image.key.tgid] = image
+        """Add the newest image of a process; its former one ends."""
+        tgid = image.key.tgid
+        former = self.newest.get(tgid)
+        if former is not None:
+            self.end(former)
+        self.newest[tgid] = image
         self._insert(image)
 
     def add_ended(self, image: ProcessImage) -> None:
@@ -68,14 +72,23 @@ class ImageStore:
             del self.newest[image.key.tgid]
 
     def expect_end(self, image: ProcessImage) -> None:
-        """Forget a living image as if it had ended now, for no record will tell its end."""
+        """Keep a living image no longer than an ended one: no record will tell its end."""
+        image.state = _ENDED
         self._ended.append(image)
+
+    def revive(self, image: ProcessImage) -> None:
+        """Take an image for the newest of a living process again: it had not ended after all."""
+        former = self.newest.get(image.key.tgid)
+        if former is not None:
+            self.end(former)
+        image.state = _LIVE
+        self.newest[image.key.tgid] = image
 
     def release(self) -> None:
         """End a batch: forget what ended before the last call and nothing descends from."""
         ended, self._ended_before, self._ended = self._ended_before, self._ended, []
         for image in ended:
-            if image.state == _GONE:
+            if image.state != _ENDED:
                 continue
             if not image.children:
                 self._drop(image)
@@ -88,26 +101,25 @@ class ImageStore:
         self.images[image.key] = image
         if image.parent is not None:
             image.parent.children += 1
-        if len(self.images) > self._capacity:
+        if len(self.images) > self.capacity:
             self._evict(image)
 
     def _drop(self, image: ProcessImage) -> None:
         """Remove an image without children, and the ended ones that were there for it alone."""
-        while True:
-            self._remove(image)
-            parent = image.parent
-            if parent is None:
-                return
+        self._remove(image)
+        self._lose_child(image.parent)
+
+    def _lose_child(self, parent: ProcessImage | None) -> None:
+        while parent is not None:
             parent.children -= 1
             if parent.children or parent.state != _KEPT:
                 return
-            image = parent
+            self._remove(parent)
+            parent = parent.parent
 
     def _remove(self, image: ProcessImage) -> None:
         image.state = _GONE
-        # A scan may have found the process of an ended image alive after all.
-        if self.images.get(image.key) is image:
-            del self.images[image.key]
+        del self.images[image.key]
         if self.newest.get(image.key.tgid) is image:
             del self.newest[image.key.tgid]
 
@@ -127,13 +139,11 @@ class ImageStore:
             self.shortened += 1
             image.parent = parent.parent
             image.parent.children += 1
-            parent.children -= 1
-            if not parent.children:
-                self._drop(parent)
+            self._lose_child(parent)
 
     def _evict(self, newcomer: ProcessImage) -> None:
         """Make room for a sixteenth of the capacity, so that this is rare."""
-        target = self._capacity - max(1, self._capacity // 16)
+        target = self.capacity - max(1, self.capacity // 16)
         images = list(self.images.values())
         needed = {image.parent for image in images if image.state != _KEPT}
         # The children of these have ended as well, so no event will name them as its process.
@@ -162,8 +172,8 @@ class ImageStore:
             parent.children += 1
         for victim in victims:
             self._remove(victim)
-            if victim.parent is not None:
-                victim.parent.children -= 1
+        for victim in victims:
+            self._lose_child(victim.parent)
         return len(victims)
 
     def _evict_leaves(

@@ -51,7 +51,8 @@ class Lineage(NamedTuple):
 
     image: ProcessImage
     process: Process
-    parent: Process
+    parent: Process | None
+    """None only of the kernel, pid 0."""
     ancestors: tuple[Process, ...]
     """From the grandparent up to pid 1 or 2."""
 
@@ -147,7 +148,8 @@ class ProcessTable:
         flags = 0
         if previous is None or not _is_process(previous, start):
             parent = self._parent_by_proc(tgid, start)
-            in_tree = bool(parent.process.in_init_tree)
+            parent_process = parent.process
+            in_tree = bool(parent_process.in_init_tree)
             flags = _MISS
             if previous is not None:
                 self._miss_exit(previous)
@@ -156,21 +158,21 @@ class ProcessTable:
             return None
         else:
             in_tree = bool(previous.process.in_init_tree)
-            parent = previous
-            if previous.forked and previous.parent is not None:
-                parent = previous.parent
+            parent, parent_process = previous, previous.process
+            forker = self._parent_of(previous) if previous.forked else None
+            if forker is not None and previous.parent is not None:
+                parent, parent_process = previous.parent, forker
                 flags = _CLONE
-            self.store.end(previous)
         image = ProcessImage(
             ImageKey(tgid, start, record.exec_count),
-            self._builder.executed(record, parent.process, flags, in_tree=in_tree),
+            self._builder.executed(record, parent_process, flags, in_tree=in_tree),
             parent,
         )
         self.store.add(image)
         return Lineage(
             image,
             self._builder.for_exec_event(record, image.process),
-            parent.process,
+            parent_process,
             ancestors_of(image) if self._ancestors else (),
         )
 
@@ -221,11 +223,12 @@ class ProcessTable:
 
     def lineage(self, image: ProcessImage, *, ancestors: bool) -> Lineage:
         """Return what an event of this image says of its process."""
-        process = image.process
-        parent = (image.parent or self.kernel).process
-        if parent.exec_id != process.parent_exec_id and image is not self.kernel:
-            parent = self._builder.known_by_id(process.parent_exec_id, parent)
-        return Lineage(image, process, parent, ancestors_of(image) if ancestors else ())
+        return Lineage(
+            image,
+            image.process,
+            self._parent_of(image),
+            ancestors_of(image) if ancestors else (),
+        )
 
     def scan(self, tasks: Iterable[TaskRecord] | None = None) -> list[Lineage]:
         """Compare the table with the live processes; return those that are new, parents first.
@@ -257,6 +260,14 @@ class ProcessTable:
             if not image.kernel_thread:
                 found.append(self.lineage(image, ancestors=self._ancestors))
         return found
+
+    def _parent_of(self, image: ProcessImage) -> Process | None:
+        if image.parent is None:
+            return None
+        parent = image.parent.process
+        if parent.exec_id != image.process.parent_exec_id:  # the parent had to make room
+            return self._builder.known_by_id(image.process.parent_exec_id, parent)
+        return parent
 
     def _knows(self, process: ScannedProcess) -> bool:
         image = self._newest.get(process.key.tgid)
@@ -308,12 +319,13 @@ class ProcessTable:
         return image
 
     def _add_scanned(self, scanned: ScannedProcess, parent: ProcessImage) -> ProcessImage:
-        previous = self._newest.get(scanned.key.tgid)
-        if previous is not None:
-            if _is_process(previous, scanned.key.start_boottime_ns):
-                self.store.end(previous)
-            else:
-                self._miss_exit(previous)
+        former = self._newest.get(scanned.key.tgid)
+        if former is not None and not _is_process(former, scanned.key.start_boottime_ns):
+            self._miss_exit(former)
+        image = self.store.images.get(scanned.key)
+        if image is not None:
+            self.store.revive(image)
+            return image
         image = ProcessImage(
             scanned.key,
             self._builder.scanned(scanned, parent.process),
