@@ -1,0 +1,40 @@
+"""`osmia`, also installed as `tetra`: the command line.
+
+Commands import what they work with when they run, so that the help comes at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from osmia_cli.getevents import getevents
+from osmia_cli.version import version
+
+_NAMES = ("osmia", "tetra")
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=_SETTINGS)
+def osmia() -> None:
+    """See what processes do, and what policies say about it."""
+
+
+osmia.add_command(getevents)
+osmia.add_command(version)
+
+
+def main() -> int:
+    """Run under the name that the program was called by; return the exit status, 1 for errors."""
+    called = Path(sys.argv[0]).name
+    name = called if called in _NAMES else _NAMES[0]
+    try:
+        status: object = osmia(prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except click.Abort:
+        return 1
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,132 @@
+"""Events from one descriptor to another: printed as they come, fast when they come in bulk.
+
+What one read gives is converted and written before the next read, so nothing is held back while
+the input pauses, and a file goes through in large pieces.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osmia_cli.line_splitter import LineSplitter
+from osmia_events.decode_error import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_READ_BYTES = 1 << 20
+_OUTPUT_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
+
+Convert = Callable[[bytes], bytes | None]
+"""Makes the output of one line: None if it is filtered out, empty if it has no form to show.
+
+Raises `DecodeError` for a line that is no event.
+"""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many lines there were, and which were left out."""
+
+    lines: int = 0
+    bad: int = 0
+    first_bad: str = ""
+    """Where the first bad line is and what is wrong with it."""
+    too_long: int = 0
+    without_form: int = 0
+
+    def __str__(self) -> str:
+        """Tell in one line what was left out; empty if nothing was."""
+        told = []
+        if self.bad:
+            told.append(f"{self.bad} not an event ({self.first_bad})")
+        if self.too_long:
+            told.append(f"{self.too_long} too long")
+        if self.without_form:
+            told.append(f"{self.without_form} without a compact form")
+        skipped = self.bad + self.too_long + self.without_form
+        return f"skipped {skipped} of {self.lines} lines: {', '.join(told)}" if told else ""
+
+
+def copy_events(source: int, target: int, convert: Convert, *, max_line_bytes: int) -> Tally:
+    """Read lines from `source` until it ends, `target` is closed, or SIGINT or SIGTERM comes.
+
+    Empty lines are ignored. What was read before a signal is written; a second signal ends the
+    process.
+    """
+    splitter = LineSplitter(max_line_bytes)
+    tally = Tally()
+    with _interruption() as interrupted:
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        poll.register(interrupted, select.POLLIN)
+        poll.register(target, 0)
+        while True:
+            ready = dict(poll.poll())
+            if interrupted in ready or ready.get(target, 0) & _OUTPUT_GONE:
+                break
+            chunk = os.read(source, _READ_BYTES)
+            lines = splitter.feed(chunk) if chunk else splitter.finish()
+            if not _write(target, b"".join(_converted(lines, convert, tally))) or not chunk:
+                break
+    return tally
+
+
+def _converted(lines: Iterable[bytes | None], convert: Convert, tally: Tally) -> Iterator[bytes]:
+    for line in lines:
+        tally.lines += 1
+        if line is None:
+            tally.too_long += 1
+            continue
+        try:
+            output = convert(line)
+        except DecodeError as error:
+            if line.strip():
+                if not tally.bad:
+                    tally.first_bad = f"line {tally.lines}: {error}"
+                tally.bad += 1
+            continue
+        if output:
+            yield output
+        elif output is not None:
+            tally.without_form += 1
+
+
+def _write(target: int, output: bytes) -> bool:
+    """Write all of it; false if nobody reads any more."""
+    rest = memoryview(output)
+    while rest:
+        try:
+            rest = rest[os.write(target, rest) :]
+        except BlockingIOError:
+            select.select([], [target], [])
+        except BrokenPipeError:
+            return False
+    return True
+
+
+@contextmanager
+def _interruption() -> Iterator[int]:
+    """Give a descriptor that becomes readable when a signal asks to end."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def end(number: int, _frame: object) -> None:
+        os.write(writer, b"x")
+        signal.signal(number, signal.SIG_DFL)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, end) for number in numbers]
+    try:
+        yield reader
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)

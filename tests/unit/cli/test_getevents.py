@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.cli.conftest import PROGRAM, environment
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Osmia
+
+EXEC = {
+    "process_exec": {
+        "process": {
+            "exec_id": "bjoxOjE=",
+            "pid": 60,
+            "binary": "/usr/bin/curl",
+            "arguments": "https://ebpf.io/applications/#tetragon",
+            "pod": {"namespace": "default", "name": "xwing"},
+        },
+        "parent": {"exec_id": "bjoxOjI=", "pid": 1},
+    },
+    "node_name": "n",
+    "time": "2023-10-06T22:03:57.700326678Z",
+}
+RATE_LIMIT = {"rate_limit_info": {"number_of_dropped_process_events": "3"}}
+
+
+def lines(*events: object) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def test_compact(osmia: Osmia) -> None:
+    result = osmia("getevents", "-o", "compact", given=lines(EXEC))
+    assert result.returncode == 0
+    assert result.stdout.decode() == (
+        "🚀 process default/xwing /usr/bin/curl https://ebpf.io/applications/#tetragon\n"
+    )
+    assert result.stderr == b""
+
+
+def test_json_is_written_as_the_agent_writes_it(osmia: Osmia) -> None:
+    camel = {
+        "time": "2023-10-06T22:03:57.700326678+00:00",
+        "nodeName": "n",
+        "processExec": EXEC["process_exec"],
+        "unknownField": 1,
+    }
+    result = osmia("getevents", given=lines(camel))
+    assert result.returncode == 0
+    assert json.loads(result.stdout) == EXEC
+    assert result.stdout.startswith(b'{"process_exec":')
+    assert osmia("getevents", "--output=json", given=lines(EXEC)).stdout == result.stdout
+
+
+def test_timestamps(osmia: Osmia) -> None:
+    result = osmia("getevents", "--output", "compact", "--timestamps", given=lines(EXEC))
+    assert result.stdout.decode().startswith("2023-10-06T22:03:57.700326678Z 🚀 process ")
+
+
+def test_lines_that_are_no_events_are_skipped_and_counted(osmia: Osmia) -> None:
+    given = lines(EXEC) + b"secret-of-mine\n\n[1]\n" + lines(RATE_LIMIT, EXEC)
+    result = osmia("getevents", "-o", "compact", given=given)
+    assert result.returncode == 0
+    assert result.stdout.count(b"\n") == 2
+    complaint = result.stderr.decode()
+    assert complaint.startswith("osmia: skipped 3 of 6 lines: 2 not an event (line 2: ")
+    assert complaint.endswith(", 1 without a compact form\n")
+    assert "secret" not in complaint
+
+
+def test_long_lines_are_skipped_and_counted(osmia: Osmia) -> None:
+    given = lines(EXEC) + b"x" * 2000 + b"\n" + lines(EXEC)
+    result = osmia("getevents", "--max-recv-size", "1000", given=given)
+    assert result.stdout.count(b"\n") == 2
+    assert result.stderr == b"osmia: skipped 1 of 3 lines: 1 too long\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "colored"),
+    [
+        ([], {"TERM": "xterm"}, False),
+        (["--color", "always"], {}, True),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color=never"], {}, False),
+    ],
+)
+def test_color_in_a_pipe(
+    osmia: Osmia, arguments: list[str], variables: dict[str, str], colored: bool
+) -> None:
+    command = ["getevents", "-o", "compact", *arguments]
+    result = osmia(*command, given=lines(EXEC), **variables)
+    assert (b"\x1b[" in result.stdout) is colored
+
+
+def test_color_on_a_terminal() -> None:
+    master, terminal = os.openpty()
+    command = [*PROGRAM, "getevents", "-o", "compact"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=terminal, env=environment(TERM="xterm")
+    ) as process:
+        process.communicate(lines(EXEC), timeout=60)
+        assert b"\x1b[36m" in os.read(master, 10_000)
+    os.close(master)
+    os.close(terminal)
+
+
+def test_without_input_there_is_advice(osmia: Osmia) -> None:
+    result = osmia("getevents", given=None)
+    assert result.returncode == 1
+    assert result.stdout == b""
+    assert b"| osmia getevents -o compact\n" in result.stderr

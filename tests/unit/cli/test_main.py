@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Osmia
+
+HELP = Path(__file__).parent / "help"
+
+
+@pytest.mark.parametrize("command", ["", "getevents", "version"])
+def test_help_is_as_written(osmia: Osmia, command: str) -> None:
+    """The texts in `help/` are read by people when they change: `osmia COMMAND --help > FILE`."""
+    result = osmia(*filter(None, [command]), "--help")
+    assert result.returncode == 0
+    assert result.stdout.decode() == (HELP / f"{command or 'osmia'}.txt").read_text()
+
+
+def test_help_does_not_load_what_commands_work_with(osmia: Osmia) -> None:
+    result = osmia("getevents", "--help", PYTHONPROFILEIMPORTTIME="1")
+    assert result.returncode == 0
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.decode().splitlines()}
+    assert "click" in loaded
+    assert not loaded & {"msgspec", "rich", "pydantic", "google.protobuf", "re2", "osmia_events"}
+
+
+def test_version(osmia: Osmia) -> None:
+    result = osmia("version")
+    assert result.returncode == 0
+    assert result.stdout.startswith(b"CLI version: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["getevent"], "No such command 'getevent'"),
+        (["getevents", "-o", "xml"], "'xml' is not one of 'json', 'compact'"),
+        (["getevents", "--max-recv-size", "0"], "0 is not in the range x>=1"),
+        (["getevents", "--timestamps=maybe"], "'maybe' is not a valid boolean"),
+        (["getevents", "extra"], "unexpected extra argument (extra)"),
+    ],
+)
+def test_mistakes_are_errors_with_status_1(
+    osmia: Osmia, arguments: list[str], complaint: str
+) -> None:
+    result = osmia(*arguments)
+    assert result.returncode == 1
+    assert complaint in result.stderr.decode()
+    assert result.stdout == b""
