@@ -9,12 +9,14 @@ import ast
 import copy
 import functools
 import inspect
+import itertools
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from osmia_api.tracing_policy.base import PolicyModel, states_default
 from osmia_api.tracing_policy.policy import (
@@ -23,6 +25,11 @@ from osmia_api.tracing_policy.policy import (
     TracingPolicy,
     TracingPolicyNamespaced,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic_core import core_schema
 
 Schema = dict[str, Any]
 
@@ -129,8 +136,11 @@ def _object_schema(model: type[PolicyModel]) -> Schema:
     for name in ("apiVersion", "kind"):
         properties[name] = {"type": "string", "description": properties[name]["description"]}
     properties["metadata"] = {"type": "object"}  # the API server knows and checks it itself
-    schema["required"] = ["metadata", "spec"]
-    return schema
+    return {
+        **schema,
+        "description": _one_line(model.__doc__ or ""),
+        "required": ["metadata", "spec"],
+    }
 
 
 def structural_schema(model: type[PolicyModel]) -> Schema:
@@ -139,62 +149,58 @@ def structural_schema(model: type[PolicyModel]) -> Schema:
     No references and no alternatives; a field that may be absent is not nullable; only defaults
     that the schema states are given.
     """
-    schema = model.model_json_schema(by_alias=True)
-    definitions = schema.pop("$defs", {})
-    models = {found.__name__: found for found in _descendants(PolicyModel)}
-    return _inlined(schema, definitions, models, model)
+    schema = model.model_json_schema(schema_generator=_SchemaGenerator)
+    return _inlined(schema, schema.pop("$defs", {}))
 
 
-def _inlined(
-    schema: Schema,
-    definitions: dict[str, Schema],
-    models: dict[str, type[PolicyModel]],
-    model: type[PolicyModel] | None = None,
-) -> Schema:
-    """Put into `schema` all that it refers to; `model` is its model, if it has one."""
-    if "anyOf" in schema:
-        (given,) = (choice for choice in schema["anyOf"] if choice != {"type": "null"})
-        schema = {**given, **{key: value for key, value in schema.items() if key != "anyOf"}}
-    if "$ref" in schema:
-        name = schema["$ref"].removeprefix("#/$defs/")
-        # A copy for each use: YAML would write shared parts as anchors and aliases.
-        referred = copy.deepcopy(definitions[name])
-        referred.pop("description", None)  # the field says what it is for
-        schema = {**referred, **schema}
-        model = models[name]
-    result = {
-        key: value
-        for key, value in schema.items()
-        if key not in ("$ref", "title", "properties", "items", "additionalProperties", "default")
-    }
-    if "description" in result:
-        result["description"] = _one_line(result["description"])
-    if result["type"] == "integer":  # the format bounds it; only zero is a bound of its own
-        result.pop("maximum")
-        if result["minimum"] < 0:
-            result.pop("minimum")
-    if "items" in schema:
-        result["items"] = _inlined(schema["items"], definitions, models)
-    if isinstance(values := schema.get("additionalProperties"), dict):
-        result["additionalProperties"] = _inlined(values, definitions, models)
-    if "properties" in schema and model is not None:
+class _SchemaGenerator(GenerateJsonSchema):
+    """Adds to the schemas of models what only the models know."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        result = super().model_schema(schema)
+        model: type[PolicyModel] = schema["cls"]
+        result.pop("description", None)  # each field says what it uses the model for
+        if validations := [
+            {"rule": rule.cel, "message": rule.message} for rule in model.rules if rule.cel
+        ]:
+            result["x-kubernetes-validations"] = validations
         texts = _field_texts(model)
-        fields = model.fields_by_alias()
-        result["properties"] = {
-            alias: _described(_inlined(value, definitions, models), texts.get(alias))
-            | ({"default": value["default"]} if states_default(fields[alias]) else {})
-            for alias, value in schema["properties"].items()
-        }
-    return result
+        for alias, info in model.fields_by_alias().items():
+            field = result["properties"][alias]
+            if not states_default(info):
+                field.pop("default", None)
+            if alias in texts:
+                field["description"] = _with_choices(texts[alias], field.get("enum", ()))
+        return result
 
 
-def _described(schema: Schema, text: str | None) -> Schema:
-    if text is None:
-        return schema
-    choices = schema.get("enum", ())
-    if len(choices) > _EXPLAINED_CHOICES:
-        text = f"{text} One of {', '.join(choices)}."
-    return {**schema, "description": text}
+def _with_choices(text: str, choices: Sequence[str]) -> str:
+    return f"{text} One of {', '.join(choices)}." if len(choices) > _EXPLAINED_CHOICES else text
+
+
+def _inlined(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """Put into `schema` all that it refers to, and leave out what structural schemas cannot have.
+
+    The result shares nothing: YAML would write shared parts as anchors and aliases.
+    """
+    if "anyOf" in schema:
+        (given,) = (choice for choice in schema.pop("anyOf") if choice != {"type": "null"})
+        schema = {**given, **schema}
+    if "$ref" in schema:
+        definition = definitions[schema.pop("$ref").removeprefix("#/$defs/")]
+        schema = {**copy.deepcopy(definition), **schema}
+    schema.pop("title", None)
+    if schema["type"] == "integer":  # the format bounds it; only zero is a bound of its own
+        schema.pop("maximum")
+        if schema["minimum"] < 0:
+            schema.pop("minimum")
+    if "items" in schema:
+        schema["items"] = _inlined(schema["items"], definitions)
+    if isinstance(values := schema.pop("additionalProperties", None), dict):
+        schema["additionalProperties"] = _inlined(values, definitions)
+    for name, field in schema.get("properties", {}).items():
+        schema["properties"][name] = _inlined(field, definitions)
+    return schema
 
 
 @functools.cache
@@ -206,7 +212,7 @@ def _field_texts(model: type[PolicyModel]) -> dict[str, str]:
             continue
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
         assert isinstance(definition, ast.ClassDef)
-        for field, text in zip(definition.body, definition.body[1:], strict=False):
+        for field, text in itertools.pairwise(definition.body):
             match field, text:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),
@@ -218,13 +224,6 @@ def _field_texts(model: type[PolicyModel]) -> dict[str, str]:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _descendants(model: type[PolicyModel]) -> list[type[PolicyModel]]:
-    found = [model]
-    for child in model.__subclasses__():
-        found += _descendants(child)
-    return found
 
 
 def main(arguments: list[str]) -> int:

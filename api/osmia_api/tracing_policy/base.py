@@ -21,15 +21,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     StrictBool,
     StrictStr,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 Text = StrictStr
 Bool = StrictBool
@@ -53,7 +51,7 @@ def _reject_null(value: object) -> object:
     return value
 
 
-Optional = Annotated[T | None, BeforeValidator(_reject_null)]
+OrAbsent = Annotated[T | None, BeforeValidator(_reject_null)]
 """A field that may be absent, which reads as None, but not be given as null."""
 
 
@@ -128,14 +126,3 @@ class PolicyModel(BaseModel):
         if broken:
             raise PydanticCustomError("rule", "{broken}", {"broken": "; ".join(broken)})
         return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        if validations := [
-            {"rule": rule.cel, "message": rule.message} for rule in cls.rules if rule.cel
-        ]:
-            schema["x-kubernetes-validations"] = validations
-        return schema

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from osmia_api.tracing_policy.arguments import Argument
-from osmia_api.tracing_policy.base import Bool, Defaulted, Optional, PolicyModel, Rule, Text, Uint63
+from osmia_api.tracing_policy.base import Bool, Defaulted, OrAbsent, PolicyModel, Rule, Text, Uint63
 from osmia_api.tracing_policy.selectors import Selector
 
 Tags = Annotated[tuple[Text, ...], Field(max_length=16)]
@@ -49,11 +49,11 @@ class Kprobe(Hook):
     """Report the return value, as returnArg says; the event is then sent on return."""
     data: tuple[Argument, ...] = ()
     """Values to read from elsewhere than the arguments."""
-    return_arg: Optional[Argument] = None
+    return_arg: OrAbsent[Argument] = None
     """How to read the return value."""
     return_arg_action: Text = ""
     """What to do with a returned socket: TrackSock or UntrackSock."""
-    ignore: Optional[IgnoreMissing] = None
+    ignore: OrAbsent[IgnoreMissing] = None
     """What to overlook."""
 
     rules: ClassVar[tuple[Rule, ...]] = (_RETURN_NEEDS_ARGUMENT,)
@@ -94,13 +94,13 @@ class Uprobe(Hook):
     """Report the return value, as returnArg says; the event is then sent on return."""
     data: tuple[Argument, ...] = ()
     """Values to read from elsewhere than the arguments."""
-    return_arg: Optional[Argument] = None
+    return_arg: OrAbsent[Argument] = None
     """How to read the return value."""
     btf_path: Text = ""
     """File with type information of the binary."""
     binary_digests: tuple[Text, ...] = ()
     """Digests the binary may have, as ALGORITHM:HEX; sha1, sha256, sha384, sha512, build-id."""
-    ignore: Optional[IgnoreDigest] = None
+    ignore: OrAbsent[IgnoreDigest] = None
     """What to overlook."""
 
     rules: ClassVar[tuple[Rule, ...]] = (

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from osmia_api.tracing_policy.base import Bool, Optional, PolicyModel, Rule, Text
+from osmia_api.tracing_policy.base import Bool, OrAbsent, PolicyModel, Rule, Text
 from osmia_api.tracing_policy.hooks import Kprobe, LsmHook, Tracepoint, Uprobe, Usdt
 from osmia_api.tracing_policy.label_selector import HostSelector, LabelSelector
 from osmia_api.tracing_policy.metadata import ClusterMetadata, NamespacedMetadata
@@ -22,7 +22,7 @@ class ListSpec(PolicyModel):
 
     name: Text
     """Name of the list, for list:NAME."""
-    type: Optional[ListType] = None
+    type: OrAbsent[ListType] = None
     """Absent: values are functions. syscalls: values are system calls; generated_syscalls: all
     system calls; generated_ftrace: functions that match pattern."""
     values: tuple[Text, ...] = ()
@@ -75,13 +75,13 @@ class TracingPolicySpec(PolicyModel):
     """Settings of this policy."""
     selectors_macros: dict[str, Selector] = Field(default_factory=dict)
     """Selectors by name, for the macros of other selectors."""
-    node_selector: Optional[LabelSelector] = None
+    node_selector: OrAbsent[LabelSelector] = None
     """Nodes to load the policy on, by their labels. Absent or {}: all."""
-    pod_selector: Optional[LabelSelector] = None
+    pod_selector: OrAbsent[LabelSelector] = None
     """Pods that the policy applies to, by their labels."""
-    container_selector: Optional[LabelSelector] = None
+    container_selector: OrAbsent[LabelSelector] = None
     """Containers that the policy applies to, by name and repo."""
-    host_selector: Optional[HostSelector] = None
+    host_selector: OrAbsent[HostSelector] = None
     """Host processes that the policy applies to: {} for all of them."""
 
 
@@ -96,7 +96,7 @@ class TracingPolicy(PolicyModel):
     """Name, labels and annotations."""
     spec: TracingPolicySpec
     """What to watch, where, and what to do about it."""
-    status: Optional[PolicyStatus] = None
+    status: OrAbsent[PolicyStatus] = None
     """State of the policy in the cluster."""
 
 
@@ -111,7 +111,7 @@ class TracingPolicyNamespaced(PolicyModel):
     """Name, namespace, labels and annotations."""
     spec: TracingPolicySpec
     """What to watch, where, and what to do about it."""
-    status: Optional[PolicyStatus] = None
+    status: OrAbsent[PolicyStatus] = None
     """State of the policy in the cluster."""
 
     rules: ClassVar[tuple[Rule, ...]] = (

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from osmia_api.tracing_policy.actions import Action
-from osmia_api.tracing_policy.base import Bool, Defaulted, Optional, PolicyModel, Text, Uint31
+from osmia_api.tracing_policy.base import Bool, Defaulted, OrAbsent, PolicyModel, Text, Uint31
 from osmia_api.tracing_policy.label_selector import HostSelector, LabelSelector
 
 ArgumentOperator = Literal[
@@ -136,11 +136,11 @@ class CapabilitySelector(PolicyModel):
 class WorkloadSelector(PolicyModel):
     """Which workloads a selector applies to."""
 
-    pod_selector: Optional[LabelSelector] = None
+    pod_selector: OrAbsent[LabelSelector] = None
     """Pods, by their labels."""
-    container_selector: Optional[LabelSelector] = None
+    container_selector: OrAbsent[LabelSelector] = None
     """Containers, by name and repo."""
-    host_selector: Optional[HostSelector] = None
+    host_selector: OrAbsent[HostSelector] = None
     """Host processes: {} for all of them."""
 
 
@@ -171,7 +171,7 @@ class Selector(PolicyModel):
     """Conditions on capabilities."""
     match_capability_changes: tuple[CapabilitySelector, ...] = ()
     """Conditions on capabilities that changed since the process began to run its binary."""
-    match_workloads: Optional[WorkloadSelector] = None
+    match_workloads: OrAbsent[WorkloadSelector] = None
     """Workloads that this selector applies to."""
     match_actions: tuple[Action, ...] = ()
     """What to do. Without actions an event is posted."""

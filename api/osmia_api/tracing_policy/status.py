@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from osmia_api.tracing_policy.base import Optional, PolicyModel, Text, Uint31, Uint63
+from osmia_api.tracing_policy.base import OrAbsent, PolicyModel, Text, Uint31, Uint63
 
 MAX_FAILURES = 10
 
@@ -62,7 +62,7 @@ class PolicyStatus(PolicyModel):
     """Accepted, Programmed, Ready and Degraded."""
     mode: Text = ""
     """Mode in force: enforce, monitor, or monitor_only for a policy that enforces nothing."""
-    nodes: Optional[NodeCounts] = None
+    nodes: OrAbsent[NodeCounts] = None
     """Counts of nodes."""
     failures: tuple[NodeFailure, ...] = Field(
         default=(), max_length=MAX_FAILURES, json_schema_extra={"x-kubernetes-list-type": "atomic"}

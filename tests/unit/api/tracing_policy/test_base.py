@@ -11,7 +11,7 @@ from osmia_api.tracing_policy.base import (
     Bool,
     Defaulted,
     Int32,
-    Optional,
+    OrAbsent,
     PolicyModel,
     Rule,
     Text,
@@ -29,7 +29,7 @@ class Sample(PolicyModel):
     two_words: Text = ""
     filled: Defaulted[Bool] = True
     empty_default: Defaulted[Text] = ""
-    inner: Optional[Inner] = None
+    inner: OrAbsent[Inner] = None
     signed: Int32 = 0
     unsigned: Uint31 = 0
     address: Uint63 = 0
