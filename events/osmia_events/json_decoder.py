@@ -7,6 +7,7 @@ read by msgspec into forms and turned into messages. Whatever does not fit is re
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 
 from osmia_events.decode_error import DecodeError
-from osmia_events.json_form import form_class, is_own_form
+from osmia_events.json_form import form_class, is_own_form, is_remembered
 from osmia_events.json_lenient import read_event
 from osmia_events.model import (
     ARGUMENT_KINDS,
@@ -48,7 +49,7 @@ class JsonDecoder:
     def __init__(self, *, strict: bool = False, max_processes: int = 4096) -> None:
         self._strict = strict
         self._max_processes = max_processes
-        self._processes: dict[bytes, Process] = {}
+        self._processes: OrderedDict[bytes, Process] = OrderedDict()
         self._event_from_form = _event_from_form(self._process_from_json)
 
     def decode(self, line: bytes | str) -> Event:
@@ -66,7 +67,7 @@ class JsonDecoder:
             process = _process_from_form(_read_process_form(key))
             if self._max_processes and len(key) <= _MAX_REMEMBERED_BYTES:
                 if len(self._processes) >= self._max_processes:
-                    del self._processes[next(iter(self._processes))]
+                    self._processes.popitem(last=False)
                 self._processes[key] = process
         return process
 
@@ -133,15 +134,15 @@ def _compiled(message: type[Message], from_form_of: Callable[[WireField], FromFo
     return from_form
 
 
-def _event_from_form(process_from_form: FromForm) -> Callable[[Any], Event]:
+def _event_from_form(process_from_json: FromForm) -> Callable[[Any], Event]:
     """Return what turns the form of an event into the event."""
 
-    def from_form_of(field: WireField) -> FromForm:
-        return process_from_form if field.type is Process else _from_form(field)
+    def reader_of(body: type[Message]) -> Callable[[WireField], FromForm]:
+        return lambda field: process_from_json if is_remembered(body, field) else _from_form(field)
 
     names, values = _field_values(Event, _from_form)
     envelope = _evaluated(f"lambda body, form: Message(body, {', '.join(values)})", names, Event)
-    bodies = [_compiled(body, from_form_of) for body in EVENT_BODIES.values()]
+    bodies = [_compiled(body, reader_of(body)) for body in EVENT_BODIES.values()]
     as_tuple = msgspec.structs.astuple
 
     def from_form(form: Any) -> Event:

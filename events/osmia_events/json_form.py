@@ -2,8 +2,9 @@
 
 Most messages are their own form. Where protobuf's JSON mapping differs from msgspec's (64-bit
 integers and enumerations are strings, times are text) the form is a struct of the same fields
-with text in their place. Processes are raw JSON in a form, for they are spliced; an argument is
-a map from the name of its kind to its value; an event has a field for each type of body.
+with text in their place. Processes are raw JSON in a form, for they are spliced and remembered;
+an argument is a map from the name of its kind to its value; an event has a field for each type of
+body.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from osmia_events.model import (
     KprobeArgument,
     Message,
     Process,
+    ProcessExec,
+    ProcessExit,
     WireField,
     wire_fields,
 )
@@ -56,19 +59,30 @@ def form_class(message: type[Message]) -> Any:
     )
 
 
+def is_remembered(message: type[Message], field: WireField) -> bool:
+    """Tell whether a decoder should remember the processes that a field holds.
+
+    The process of an exec or exit event comes once in just this form; later events that name it
+    give its thread and more references.
+    """
+    return field.type is Process and not (
+        message in (ProcessExec, ProcessExit) and field.name == "process"
+    )
+
+
 def _member(message: type[Message], field: WireField) -> tuple[str, Any, Any]:
     if is_own_form(field):
         hint = get_type_hints(message, include_extras=True)[field.attribute]
         default = getattr(message(), field.attribute)
     else:
-        hint, default = _hint(field), None
+        hint, default = _hint(message, field), None
     return field.attribute, hint, msgspec.field(name=field.name, default=default)
 
 
-def _hint(field: WireField) -> Any:
+def _hint(message: type[Message], field: WireField) -> Any:
     if field.kind in _AS_TEXT:
         one: Any = str
-    elif field.type is Process:
+    elif is_remembered(message, field):
         one = msgspec.Raw
     else:
         one = form_class(field.type)
