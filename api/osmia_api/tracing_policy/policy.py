@@ -86,7 +86,7 @@ class TracingPolicySpec(PolicyModel):
 
 
 class TracingPolicy(PolicyModel):
-    """Watches places in the kernel and in programs, reports what happens there, can stop it."""
+    """Watches places in the kernel and in programs, reports what happens, and can stop it."""
 
     api_version: Text = ""
     """Version of this representation of the object."""
