@@ -34,6 +34,7 @@ from osmia_events.config_values import (
     shown,
 )
 from osmia_events.json_objects import JsonObject, JsonObjectError, read_objects
+from osmia_events.node_features import NodeFeatures
 
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
@@ -107,6 +108,20 @@ class FilterConfig(_Config):
     container_name_regex: ListOf[Regex] = ()
     namespace_regex: ListOf[Regex] = ()
 
+    @pydantic.model_validator(mode="after")
+    def _has_what_it_needs(self, info: pydantic.ValidationInfo) -> FilterConfig:
+        features = NodeFeatures() if info.context is None else info.context
+        if self.capabilities is not None and not features.process_cred:
+            raise ValueError("capabilities: no process has them without --enable-process-cred")
+        if self.ancestor_binary_regex:
+            missing = features.missing_ancestors(self.event_set)
+            if missing:
+                raise ValueError(
+                    "ancestor_binary_regex: no ancestors are known without --enable-ancestors "
+                    + ",".join(missing)
+                )
+        return self
+
 
 class FieldFilterAction(IntEnum):
     """What a field filter does with the fields that it names."""
@@ -169,7 +184,9 @@ class PipelineConfig(_Config):
     mode: Mode = Mode.ACTIVE
 
 
-def parse_pipeline(config: object, source: str = "", path: str = "") -> PipelineConfig:
+def parse_pipeline(
+    config: object, source: str = "", path: str = "", features: NodeFeatures | None = None
+) -> PipelineConfig:
     """Validate a pipeline given as a JSON object or as its text. Raises ConfigError.
 
     `source` (a file or an option) and `path` (`spec`) name the place of the object in errors.
@@ -179,12 +196,14 @@ def parse_pipeline(config: object, source: str = "", path: str = "") -> Pipeline
         if len(objects) != 1:
             raise ConfigError([Problem(source, f"one JSON object is needed, not {len(objects)}")])
         config = objects[0].value
-    return _validated(PipelineConfig, config, source, path)
+    return _validated(PipelineConfig, config, source, path, features)
 
 
-def parse_filters(text: str | bytes, source: str = "") -> tuple[FilterConfig, ...]:
+def parse_filters(
+    text: str | bytes, source: str = "", features: NodeFeatures | None = None
+) -> tuple[FilterConfig, ...]:
     """Parse an allow or deny list, one JSON object a line. Raises ConfigError."""
-    return _parse_list(FilterConfig, text, source)
+    return _parse_list(FilterConfig, text, source, features)
 
 
 def parse_field_filters(text: str | bytes, source: str = "") -> tuple[FieldFilterConfig, ...]:
@@ -199,12 +218,14 @@ def parse_redaction_filters(
     return _parse_list(RedactionFilterConfig, text, source)
 
 
-def _parse_list(model: type[_Model], text: str | bytes, source: str) -> tuple[_Model, ...]:
+def _parse_list(
+    model: type[_Model], text: str | bytes, source: str, features: NodeFeatures | None = None
+) -> tuple[_Model, ...]:
     parsed: list[_Model] = []
     problems: list[Problem] = []
     for line, value in _read(text, source):
         try:
-            parsed.append(_validated(model, value, _place(source, line)))
+            parsed.append(_validated(model, value, _place(source, line), "", features))
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -223,8 +244,10 @@ def _place(source: str, line: int) -> str:
     return f"{source} line {line}".lstrip()
 
 
-def _validated(model: type[_Model], value: object, place: str, path: str = "") -> _Model:
+def _validated(
+    model: type[_Model], value: object, place: str, path: str, features: NodeFeatures | None
+) -> _Model:
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=features)
     except pydantic.ValidationError as error:
         raise ConfigError(problems_of(error, place, path)) from None

@@ -6,7 +6,7 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 from osmia_events.labels import SelectorError, parse_selector
 from osmia_events.model import CapabilitiesType, EventType
@@ -27,6 +27,8 @@ _EVENT_TYPES = {
     "PROCESS_CLOSE": -2,
 }
 _CAPABILITIES = {each.name: int(each) for each in CapabilitiesType}
+_EVENT_TYPE_NAMES = {int(each): each.name for each in EventType}
+_CAPABILITY_NAMES = {number: name for name, number in _CAPABILITIES.items()}
 
 
 def shown(value: object) -> str:
@@ -110,6 +112,14 @@ def _capability(value: object) -> int:
     return member(value, _CAPABILITIES, "capability")
 
 
+def _event_type_name(number: int) -> str | int:
+    return _EVENT_TYPE_NAMES.get(number, number)
+
+
+def _capability_name(number: int) -> str | int:
+    return _CAPABILITY_NAMES.get(number, number)
+
+
 def _field_paths(value: object) -> object:
     """Split what a field mask holds, `process.binary,process.pod.name`, into paths."""
     if value is None:
@@ -134,7 +144,11 @@ RedactingRegex = Annotated[str, AfterValidator(_redacting_regex)]
 Selector = Annotated[str, AfterValidator(_selector)]
 CelExpression = Annotated[str, AfterValidator(_cel_expression)]
 Pid = Annotated[int, BeforeValidator(_uint32)]
-EventTypeNumber = Annotated[int, BeforeValidator(_event_type)]
-CapabilityNumber = Annotated[int, BeforeValidator(_capability)]
+EventTypeNumber = Annotated[
+    int, BeforeValidator(_event_type), PlainSerializer(_event_type_name, when_used="json")
+]
+CapabilityNumber = Annotated[
+    int, BeforeValidator(_capability), PlainSerializer(_capability_name, when_used="json")
+]
 FieldPaths = Annotated[tuple[str, ...], BeforeValidator(_field_paths)]
 EventsPerMinute = Annotated[int, BeforeValidator(_events_per_minute)]

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from osmia_events.model import Process
 
-_MANY = 8
-"""Entries from which on a memo is looked through for dead ones at each addition."""
-
 _keys = itertools.count()
 _live: set[int] = set()
+_deaths = 0
+_SWEPT = "swept"
+"""Under this key a memo holds how many stages had gone when it was last swept."""
 
 
 def new_key(owner: object) -> int:
     """Return a key for the answers of `owner`, dead as soon as the owner is."""
     key = next(_keys)
     _live.add(key)
-    weakref.finalize(owner, _live.discard, key).atexit = False
+    weakref.finalize(owner, _end, key).atexit = False
     return key
 
 
@@ -35,10 +35,10 @@ def remember(process: Process, key: int, answer: object) -> None:
     """Keep an answer, which must not refer to the process, under a key of `new_key`."""
     memo = process.memo
     if memo is None:
-        process.memo = {key: answer}
+        process.memo = {_SWEPT: _deaths, key: answer}
         return
-    if len(memo) >= _MANY:
-        _drop_dead(memo)
+    if memo.get(_SWEPT) != _deaths:
+        _sweep(memo)
     memo[key] = answer
 
 
@@ -46,10 +46,17 @@ def forget_dead(processes: Iterable[Process]) -> None:
     """Drop what stages that are gone remembered; for a process table, after a change."""
     for process in processes:
         if process.memo is not None:
-            _drop_dead(process.memo)
+            _sweep(process.memo)
 
 
-def _drop_dead(memo: dict[object, object]) -> None:
+def _end(key: int) -> None:
+    global _deaths  # noqa: PLW0603 - one clock for all memos
+    _live.discard(key)
+    _deaths += 1
+
+
+def _sweep(memo: dict[object, object]) -> None:
+    memo[_SWEPT] = _deaths
     for key in list(memo):  # another thread may add to it meanwhile
         if type(key) is int and key not in _live:
             memo.pop(key, None)

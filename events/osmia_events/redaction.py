@@ -181,3 +181,28 @@ def _redact_text(text: str | bytes, patterns: RedactionPatterns) -> str | bytes:
     if not text:
         return text
     return patterns.redact(text) if isinstance(text, str) else patterns.redact_bytes(text)
+
+
+def texts_of(body: EventBody | None) -> dict[str, str]:
+    """Return every text of an event that redaction looks at, by its place."""
+    if body is None:
+        return {}
+    texts: dict[str, str] = {}
+    processes = {"process": body.process, "parent": body.parent}
+    processes |= {f"ancestors[{at}]": each for at, each in enumerate(body.ancestors)}
+    for name, process in processes.items():
+        if process is None:
+            continue
+        texts[f"{name}.arguments"] = process.arguments
+        for at, each in enumerate(process.environment_variables):
+            texts[f"{name}.environment_variables[{at}]"] = f"{each.Key}={each.Value}"
+    for field in _ARGUMENT_FIELDS[type(body)]:
+        value = getattr(body, field)
+        arguments = value if isinstance(value, tuple) else () if value is None else (value,)
+        for at, argument in enumerate(arguments):
+            for member in _TEXT_MEMBERS.get(argument.kind, (None,)):
+                text = argument.value if member is None else getattr(argument.value, member)
+                if argument.kind in _TEXT_KINDS:
+                    name = field.rstrip("_") if arguments is not value else f"{field}[{at}]"
+                    texts[name] = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return texts

@@ -41,27 +41,28 @@ class RedactionPatterns:
 
     def redact(self, text: str) -> str:
         """Return the text redacted; the same object if nothing matches."""
-        hits = self._set.matching(text)
-        if not hits:
+        if not self._set.search(text):
             return text
         # Lone surrogates and U+FFFD are of the same size, so places found in one hold in both.
         data = text.encode("utf-8", "surrogatepass")
-        redacted = self._redacted(data, well_formed(text).encode(), hits[0])
+        redacted = self._redacted(data, well_formed(text).encode())
         return text if redacted is data else redacted.decode("utf-8", "surrogatepass")
 
     def redact_bytes(self, data: bytes) -> bytes:
         """Return the bytes redacted where they are text; the same object if nothing matches."""
-        subject = data if _is_utf8(data) else _with_substitutes(data)
-        hits = self._set.matching_bytes(subject)
-        return self._redacted(data, subject, hits[0]) if hits else data
+        return self._redacted(data, data if _is_utf8(data) else _with_substitutes(data))
 
-    def _redacted(self, data: bytes, subject: bytes, first: int) -> bytes:
-        """Redact by the patterns from `first` on; those that missed may hit what is left."""
-        for pattern in self._patterns[first:]:
-            spans = list(pattern.spans(subject))
+    def _redacted(self, data: bytes, subject: bytes) -> bytes:
+        """Redact by one pattern after the other; one may hit what those before it left."""
+        done = 0
+        while True:
+            hits = [each for each in self._set.matching_bytes(subject) if each >= done]
+            if not hits:
+                return data
+            done = hits[0] + 1
+            spans = list(self._patterns[hits[0]].spans(subject))
             if spans:
                 data, subject = _masked(data, spans), _masked(subject, spans)
-        return data
 
 
 class _Pattern:
