@@ -11,7 +11,7 @@ setup: .venv/.runtime          ## install what running needs
 setup-test: .venv/.dev         ## install what tests and checks need on top
 
 run: setup                     ## stream this machine's process events to the terminal
-	@exec $(BIN)/osmia-run $(ARGS)
+	@scripts/run $(ARGS)
 
 test: setup-test               ## the whole test suite
 	$(BIN)/pytest $(ARGS)

@@ -120,7 +120,7 @@ class EventLoop:
         try:
             events = self._lifecycle.scan(tasks)
         except OSError as error:
-            logger.error("the live processes cannot be listed: %s", error)  # noqa: TRY400 - no trace
+            logger.error("the live processes cannot be listed: %s", error)
             return
         self._hand_on(events)
         self._table.release()

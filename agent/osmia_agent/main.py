@@ -6,46 +6,58 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 import socket
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osmia_agent import logs
 from osmia_agent.export import FileSink, StdoutSink, Writer
-from osmia_agent.export.pipelines import RunningPipeline
+from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
-from osmia_agent.kernel import privileges
 from osmia_agent.kernel.compiler import BytecodeCache, CompileError, Job, compile_job
+from osmia_agent.kernel.privileges import MissingPrivilegeError, check_privileges
 from osmia_agent.loop import EventLoop
+from osmia_agent.metrics import EventCounter
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
-from osmia_agent.process.hierarchies import v1_controller
 from osmia_agent.process.clock import Clock
+from osmia_agent.process.hierarchies import v1_controller
 from osmia_agent.process.procfs import ProcFs
 from osmia_agent.process.scan import Scanner
 from osmia_agent.process.table import ProcessTable
 from osmia_agent.process.users import UserNames
 from osmia_agent.sensors.base import BaseSensor
 from osmia_agent.sensors.lifecycle import LifecycleEvents, Origin
-from osmia_agent.settings.load import load_settings
+from osmia_agent.settings import SettingsError, load_settings
 from osmia_agent.settings.node import node_names
-from osmia_agent.settings.sources import SettingsError
+from osmia_agent.settings.values import parse_listen_address
+from osmia_agent.signals import StopSignals
+from osmia_agent.telemetry import agent_sources
 from osmia_bpf.btf import VMLINUX, BtfError
 from osmia_bpf.programs import BaseSensorOptions
+from osmia_events.config import (
+    PipelineConfig,
+    parse_field_filters,
+    parse_filters,
+    parse_redaction_filters,
+)
+from osmia_events.config_errors import ConfigError
+from osmia_events.pipeline import PipelineSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from osmia_agent.export import Sink
+    from osmia_agent.metrics.server import MetricsServer
+    from osmia_agent.metrics.sources import Sources
     from osmia_agent.settings.model import Settings
 
 logger = logging.getLogger("osmia_agent")
 
 _DRAIN_TIMEOUT_S = 10.0
 _INIT = 1
+_START_ERRORS = (MissingPrivilegeError, ConfigError, BtfError, CompileError, OSError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,12 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for warning in loaded.warnings:
         logger.warning("%s", warning)
     try:
-        privileges.check()
+        check_privileges()
         if loaded.command == "probe":
             return _probe(loaded.settings)
         return _run(loaded.settings)
-    except (privileges.MissingPrivilegeError, BtfError, CompileError, OSError) as error:
-        logger.error("%s", error)  # noqa: TRY400 - the message says it all
+    except _START_ERRORS as error:
+        logger.error("%s", error)
         return 1
 
 
@@ -81,19 +93,30 @@ def _run(settings: Settings) -> int:
     started_s = time.monotonic()
     health = Health()
     names = node_names(os.environ, socket.gethostname())
-    procfs = ProcFs(Path(settings.procfs))
-    clock = Clock()
-    table, upkeep = _process_table(settings, procfs, clock, names.export)
-    lifecycle = LifecycleEvents(table, clock, Origin(names.export, settings.cluster_name))
+    pipelines = _pipelines(settings)
     with contextlib.ExitStack() as stack:
-        stop = _StopSignals(stack)
-        pipelines = _pipelines(settings, stack, stop.request)
+        stop = stack.enter_context(StopSignals())
+        exports = start_pipelines(
+            pipelines, lambda _: _file_writer(settings, stop.request), names.export
+        )
+        stack.callback(exports.close, _DRAIN_TIMEOUT_S)
+        procfs = ProcFs(Path(settings.procfs))
         sensor = _base_sensor(settings, procfs)
         stack.callback(sensor.close)
         health.programs_attached()
-        consumers = [pipeline.accept for pipeline in pipelines]
+        clock = Clock()
+        table, upkeep = _process_table(settings, procfs, clock, names.export)
+        lifecycle = LifecycleEvents(table, clock, Origin(names.export, settings.cluster_name))
+        counter = EventCounter(settings.metrics_label_filter, names.export)
+        consumers = [exports.accept]
+        if settings.metrics_server:
+            consumers.append(counter.count_all)
+        upkeep.append(exports.report)
         loop = EventLoop(sensor, lifecycle, table, clock, consumers, health, upkeep=upkeep)
-        stop.on_first = loop.stop
+        if settings.metrics_server:
+            sources = agent_sources(counter, exports, sensor, loop, lifecycle, table)
+            stack.callback(_serve_metrics(settings.metrics_server, sources, health).close)
+        stop.on_request = loop.stop
         # What lives as long as the agent need not be looked at again by each collection.
         gc.collect()
         gc.freeze()
@@ -141,11 +164,24 @@ def _base_sensor(settings: Settings, procfs: ProcFs) -> BaseSensor:
     return BaseSensor.start(compiled, settings.rb_size)
 
 
-def _pipelines(
-    settings: Settings, stack: contextlib.ExitStack, stop: Callable[[], None]
-) -> list[RunningPipeline]:
+def _pipelines(settings: Settings) -> PipelineSet:
+    """Return the pipeline that the options describe, named `default`, if they describe one.
+
+    Its redaction filters are the floor of every pipeline on the node. Raises `ConfigError`.
+    """
+    floor = parse_redaction_filters(settings.redaction_filters, "--redaction-filters")
+    config = PipelineConfig(
+        allow_list=parse_filters(settings.export_allowlist, "--export-allowlist"),
+        deny_list=parse_filters(settings.export_denylist, "--export-denylist"),
+        field_filters=parse_field_filters(settings.field_filters, "--field-filters"),
+        rate_limit=settings.export_rate_limit,
+    )
     if not settings.export_filename or settings.export_rate_limit == 0:
-        return []
+        return PipelineSet()
+    return PipelineSet.from_configs({"default": config}, floor=floor)
+
+
+def _file_writer(settings: Settings, stop: Callable[[], None]) -> Writer:
     sink: Sink
     if settings.export_filename == "-":
         sink = StdoutSink()
@@ -158,46 +194,21 @@ def _pipelines(
             compress=settings.export_file_compress,
             permissions=settings.export_file_perm,
         )
-    writer = Writer(sink, max_lines=settings.event_queue_size, on_end=stop)
-    writer.start()
-    stack.callback(writer.close, _DRAIN_TIMEOUT_S)
-    return [RunningPipeline(writer)]
+    return Writer(sink, max_lines=settings.event_queue_size, on_end=stop)
+
+
+def _serve_metrics(address: str, sources: Sources, health: Health) -> MetricsServer:
+    # prometheus_client is loaded only where it is used.
+    from osmia_agent.metrics.collectors import make_registry  # noqa: PLC0415
+    from osmia_agent.metrics.server import MetricsServer  # noqa: PLC0415
+
+    server = MetricsServer(parse_listen_address(address), make_registry(sources), health)
+    server.start()
+    return server
 
 
 def _btf_path(settings: Settings) -> Path:
     return Path(settings.btf) if settings.btf else VMLINUX
-
-
-class _StopSignals:
-    """SIGINT and SIGTERM: the first asks to stop, the second ends the process at once."""
-
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        reader, self._writer = socket.socketpair()
-        stack.callback(reader.close)
-        stack.callback(self._writer.close)
-        self._writer.setblocking(False)
-        self.wake_fd = reader.fileno()
-        self.on_first: Callable[[], None] = _no_loop_yet
-        self._seen = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
-
-    def request(self) -> None:
-        """Ask to stop, from any thread."""
-        self._seen = True
-        self.on_first()
-        with contextlib.suppress(OSError):
-            self._writer.send(b"\0")
-
-    def _handle(self, number: int, _frame: object) -> None:
-        if self._seen:
-            os._exit(128 + number)
-        self.request()
-
-
-def _no_loop_yet() -> None:
-    """Stop during start: nothing has been read, nothing needs to be written."""
-    raise SystemExit(0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.kernel import privileges
+from osmia_agent.kernel.privileges import MissingPrivilegeError, check_privileges
 from tests.bpf.agent import Agent
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -19,8 +19,8 @@ PROGRAMS = Path(__file__).parent / "programs"
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     try:
-        privileges.check()
-    except (privileges.MissingPrivilegeError, OSError) as error:
+        check_privileges()
+    except (MissingPrivilegeError, OSError) as error:
         if os.environ.get("CI"):
             pytest.exit(f"BPF tests cannot run here, and in CI they must: {error}", returncode=1)
         for item in items:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from osmia_agent.kernel.privileges import effective_capabilities
+
 ECHO = "/bin/echo"
 NOBODY = 65534
+REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 def run(*command, **options):
@@ -48,7 +51,7 @@ def fork_and(action):
         (["a b", "c"], ' "a b" c'),
         (["a", "", "b"], "a  b"),
         (["tab\there", "line\nbreak", 'quo"te'], 'tab\there line\nbreak quo"te'),
-        ([b"\xff\xfe", b"ok\xc3\xa4", b"\xc3"], "\N{REPLACEMENT CHARACTER} okä \N{REPLACEMENT CHARACTER}"),
+        ([b"\xff\xfe", b"ok\xc3\xa4", b"\xc3"], f"{REPLACED} okä {REPLACED}"),
         (["\x01\x1b[31m"], "\x01\x1b[31m"),
         (["日本語 テキスト"], ' "日本語 テキスト"'),
     ],
@@ -170,7 +173,7 @@ def test_deep_working_directory(agent, tmp_path, component, depth):
     os.chdir(tmp_path)
     try:
         for _ in range(depth):
-            os.mkdir(component)
+            Path(component).mkdir()
             os.chdir(component)
             path = path / component
         process = process_of(agent, ECHO)
@@ -190,7 +193,7 @@ def test_a_working_directory_too_deep_for_a_path(agent, tmp_path):
     os.chdir(tmp_path)
     try:
         for _ in range(20):
-            os.mkdir("l" * 250)
+            Path("l" * 250).mkdir()
             os.chdir("l" * 250)
         process = process_of(agent, ECHO)
         assert process["cwd"] == "/"
@@ -252,17 +255,15 @@ def test_user_and_capabilities(full_agent):
 
     process = full_agent.one_life(fork_and(become_nobody))[0]["process"]
     assert process["uid"] == NOBODY
-    assert process["process_credentials"] == {
-        name: NOBODY
-        for name in ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid")
-    }
+    assert process["process_credentials"] == dict.fromkeys(
+        ("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid"), NOBODY
+    )
     assert "effective" not in process["cap"]
     assert process["user"]["name"] == pwd.getpwuid(NOBODY).pw_name
     root = process_of(full_agent, ECHO)
     assert root["user"]["name"] == "root"
     assert {"CAP_BPF", "DAC_OVERRIDE"} <= set(root["cap"]["effective"])
-    own = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines())
-    assert len(root["cap"]["effective"]) == int(own["CapEff"], 16).bit_count()
+    assert len(root["cap"]["effective"]) == effective_capabilities().bit_count()
 
 
 def test_set_user_id_program(full_agent, tmp_path):
@@ -295,10 +296,10 @@ def test_namespaces(full_agent):
     process = process_of(full_agent, ECHO)
     names = ("uts", "ipc", "mnt", "pid", "pid_for_children", "net", "cgroup", "user")
     for name in names:
-        inode = os.stat(f"/proc/self/ns/{name}").st_ino
+        inode = Path(f"/proc/self/ns/{name}").stat().st_ino
         assert process["ns"][name]["inum"] == inode
         # Threads of the kernel are always in the first namespaces, and always readable.
-        is_host = inode == os.stat(f"/proc/2/ns/{name}").st_ino
+        is_host = inode == Path(f"/proc/2/ns/{name}").stat().st_ino
         assert process["ns"][name].get("is_host", False) is is_host
     inside = full_agent.life(run("unshare", "--uts", "--mount", ECHO))[0][-1]["process"]
     assert inside["binary"] == ECHO

@@ -57,7 +57,7 @@ def missing(capabilities: int, release: str) -> list[Requirement]:
     ]
 
 
-def check() -> None:
+def check_privileges() -> None:
     """Raise `MissingPrivilegeError` if a capability is missing, or held in vain."""
     lacking = missing(effective_capabilities(), os.uname().release)
     if lacking:

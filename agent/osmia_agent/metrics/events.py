@@ -9,7 +9,7 @@ from osmia_events.memo import new_key, remember
 from osmia_events.model import EventType, ProcessExec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from osmia_events.model import Event, Process
 
@@ -81,6 +81,11 @@ class EventCounter:
             counts[kind] = 1
         if kind is ProcessExec and process is not None:
             self._count_flags(process.flags)
+
+    def count_all(self, events: Iterable[Event]) -> None:
+        """Count events."""
+        for event in events:
+            self.count(event)
 
     def series(self) -> list[tuple[Series, int]]:
         """Return a copy of all series."""

@@ -19,15 +19,12 @@ _RING = "lifecycle"
 _COUNTS = "counts"
 _ITERATOR = "dump_task"
 _PRIVILEGES_ENTRIES = 4096
-_COUNTS_PER_KIND = 3
+_COUNTS_OF_CPU = struct.Struct("=3Q")
+_SNAPSHOT_TRIES = 10
 
 
 class RecordCounts(NamedTuple):
-    """What became of the records of one kind; `generated` is the sum of the other two.
-
-    The three are read one after another while they go on, so a snapshot taken under load may miss
-    that equation by the records of that instant.
-    """
+    """What became of the records of one kind: generated = submitted + dropped."""
 
     generated: int
     submitted: int
@@ -40,6 +37,7 @@ class BaseSensor:
     def __init__(self, programs: ProgramSet, ring: Ring, *, has_iterator: bool) -> None:
         """Wrap attached programs; `start` makes them."""
         self._programs = programs
+        self._counts_fd = programs.map_fd(_COUNTS)
         self.ring = ring
         self._has_iterator = has_iterator
 
@@ -70,18 +68,17 @@ class BaseSensor:
 
     def counts(self) -> dict[RecordKind, RecordCounts]:
         """Return the kernel's own counts, by record kind."""
-        cpus = bpf.possible_cpus()
-        values = struct.Struct(f"={cpus}Q")
-        fd = self._programs.map_fd(_COUNTS)
+        return {kind: self._counts_of(kind) for kind in RecordKind}
 
-        def value(index: int) -> int:
-            per_cpu = bpf.lookup(fd, struct.pack("=I", index), values.size)
-            return sum(values.unpack(per_cpu))
-
-        return {
-            kind: RecordCounts(*(value(kind * _COUNTS_PER_KIND + what) for what in range(3)))
-            for kind in RecordKind
-        }
+    def _counts_of(self, kind: RecordKind) -> RecordCounts:
+        size = bpf.possible_cpus() * _COUNTS_OF_CPU.size
+        for _ in range(_SNAPSHOT_TRIES):
+            values = bpf.lookup(self._counts_fd, struct.pack("=I", kind), size)
+            counts = RecordCounts(*map(sum, zip(*_COUNTS_OF_CPU.iter_unpack(values), strict=True)))
+            # Between the two steps of a program that counts at this moment the sum is short by it.
+            if counts.generated == counts.submitted + counts.dropped:
+                break
+        return counts
 
     def dropped(self) -> int:
         """Return how many records of any kind were lost because the ring was full."""

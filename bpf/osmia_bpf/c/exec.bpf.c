@@ -111,8 +111,7 @@ int on_exec(u64 *ctx)
 
     start_walk(s, task);
     exec_stages.call(ctx, STAGE_WALK);
-    count(RECORD_EXEC, COUNT_GENERATED);
-    count(RECORD_EXEC, COUNT_DROPPED);
+    account(RECORD_EXEC, LOST);
     return 0;
 }
 
@@ -168,8 +167,7 @@ int walk_cwd(u64 *ctx)
         s->dentry = parent;
     }
     exec_stages.call(ctx, s->walk_done ? STAGE_SUBMIT : STAGE_WALK);
-    count(RECORD_EXEC, COUNT_GENERATED);
-    count(RECORD_EXEC, COUNT_DROPPED);
+    account(RECORD_EXEC, LOST);
     return 0;
 }
 
@@ -183,10 +181,9 @@ inlined void send_chunks(struct exec_record *record, volatile u32 *sent, u32 kin
         u64 rest = size - *sent;
         if (rest < INLINE_BYTES)
             return;
-        count(RECORD_DATA, COUNT_GENERATED);
         struct data_record *chunk = lifecycle.ringbuf_reserve(sizeof(struct data_record));
         if (!chunk) {
-            count(RECORD_DATA, COUNT_DROPPED);
+            account(RECORD_DATA, LOST);
             break;
         }
         u32 part = rest < CHUNK_BYTES - 1 ? rest : CHUNK_BYTES - 1;
@@ -203,7 +200,7 @@ inlined void send_chunks(struct exec_record *record, volatile u32 *sent, u32 kin
         if (bpf_probe_read_user(chunk->data, part, (void *)(address + offset)))
             record->flags |= error;
         lifecycle.ringbuf_submit(chunk, 0);
-        count(RECORD_DATA, COUNT_SUBMITTED);
+        account(RECORD_DATA, SENT);
         *sent = offset + part;
     }
     record->flags |= truncated;

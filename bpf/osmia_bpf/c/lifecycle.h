@@ -2,26 +2,30 @@
 
 BPF_RINGBUF_OUTPUT(lifecycle, 1);
 
-enum count {
-    COUNT_GENERATED = 0,
-    COUNT_SUBMITTED = 1,
-    COUNT_DROPPED = 2,
-    COUNTS = 3,
+// Of each kind of record: generated = submitted + dropped.
+struct record_counts {
+    u64 generated, submitted, dropped;
 };
 
-BPF_PERCPU_ARRAY(counts, u64, RECORD_KINDS * COUNTS);
+enum fate {
+    SENT = 0,
+    LOST = 1,
+};
 
-// Atomic although each processor has its own: newer kernels may preempt a program.
-inlined void count(u32 kind, u32 what)
+BPF_PERCPU_ARRAY(counts, struct record_counts, RECORD_KINDS);
+
+// Counts a record whose fate is known. Atomic although each processor has its own counters: newer
+// kernels may preempt a program.
+inlined void account(u32 kind, enum fate fate)
 {
-    u32 index = kind * COUNTS + what;
-    u64 *value = counts.lookup(&index);
-    if (value)
-        __sync_fetch_and_add(value, 1);
+    struct record_counts *of_kind = counts.lookup(&kind);
+    if (!of_kind)
+        return;
+    __sync_fetch_and_add(&of_kind->generated, 1);
+    __sync_fetch_and_add(fate == LOST ? &of_kind->dropped : &of_kind->submitted, 1);
 }
 
 inlined void submit(u32 kind, void *record, u32 size)
 {
-    count(kind, COUNT_GENERATED);
-    count(kind, lifecycle.ringbuf_output(record, size, 0) ? COUNT_DROPPED : COUNT_SUBMITTED);
+    account(kind, lifecycle.ringbuf_output(record, size, 0) ? LOST : SENT);
 }

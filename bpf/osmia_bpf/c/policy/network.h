@@ -1,0 +1,115 @@
+// Sockets, packets and addresses.
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+
+inlined u16 from_network(u16 number)
+{
+    return __builtin_bswap16(number);
+}
+
+inlined s32 read_sock(struct sock_value *to, struct sock *sock)
+{
+    to->cookie = (u64)sock;
+    to->family = READ(sock, __sk_common.skc_family);
+    to->state = READ(sock, __sk_common.skc_state);
+    to->type = READ(sock, sk_type);
+    to->protocol = READ(sock, sk_protocol);
+    to->mark = READ(sock, sk_mark);
+    to->priority = READ(sock, sk_priority);
+    __builtin_memset(to->source, 0, 32);
+    if (to->family == AF_INET) {
+        bpf_probe_read_kernel(to->source, 4, &sock->__sk_common.skc_rcv_saddr);
+        bpf_probe_read_kernel(to->destination, 4, &sock->__sk_common.skc_daddr);
+    } else if (to->family == AF_INET6) {
+#ifdef HAVE_sock_common__skc_v6_daddr
+        bpf_probe_read_kernel(to->source, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+        bpf_probe_read_kernel(to->destination, 16, &sock->__sk_common.skc_v6_daddr);
+#endif
+    }
+    to->source_port = READ(sock, __sk_common.skc_num);
+    to->destination_port = from_network(READ(sock, __sk_common.skc_dport));
+    return sock ? 0 : -14;
+}
+
+inlined s32 read_skb(struct skb_value *to, struct sk_buff *skb)
+{
+    to->hash = READ(skb, hash);
+    to->length = READ(skb, len);
+    to->mark = READ(skb, mark);
+    to->priority = READ(skb, priority);
+    to->security_path_length = 0;
+    to->security_path_offload_length = 0;
+    to->family = 0;
+    to->protocol = 0;
+    to->source_port = 0;
+    to->destination_port = 0;
+    __builtin_memset(to->source, 0, 32);
+    char *head = (char *)READ(skb, head);
+    char *ip = head + READ(skb, network_header);
+    char *transport = head + READ(skb, transport_header);
+    u8 version = 0;
+    bpf_probe_read_kernel(&version, 1, ip);
+    version >>= 4;
+    u8 protocol = 0;
+    if (version == 4) {
+        to->family = AF_INET;
+        bpf_probe_read_kernel(&protocol, 1, ip + 9);
+        bpf_probe_read_kernel(to->source, 4, ip + 12);
+        bpf_probe_read_kernel(to->destination, 4, ip + 16);
+    } else if (version == 6) {
+        to->family = AF_INET6;
+        bpf_probe_read_kernel(&protocol, 1, ip + 6);
+        bpf_probe_read_kernel(to->source, 16, ip + 8);
+        bpf_probe_read_kernel(to->destination, 16, ip + 24);
+    } else {
+        return skb ? -22 : -14;
+    }
+    to->protocol = protocol;
+    if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) {
+        u16 ports[2] = {};
+        bpf_probe_read_kernel(ports, 4, transport);
+        to->source_port = from_network(ports[0]);
+        to->destination_port = from_network(ports[1]);
+    }
+    return 0;
+}
+
+// An address of the kernel or, as an argument of a system call, of a process.
+inlined s32 read_sockaddr(struct sockaddr_value *to, u64 address)
+{
+    u8 raw[28] = {};
+    s32 error;
+    __builtin_memset(to->address, 0, 16);
+    to->family = 0;
+    to->port = 0;
+    // The family first: an address may be no longer than that.
+    if ((s64)address < 0)
+        error = bpf_probe_read_kernel(raw, 2, (void *)address);
+    else
+        error = bpf_probe_read_user(raw, 2, (void *)address);
+    if (error)
+        return error;
+    u16 family = *(u16 *)raw;
+    to->family = family;
+    if (family == AF_INET) {
+        if ((s64)address < 0)
+            error = bpf_probe_read_kernel(raw, 8, (void *)address);
+        else
+            error = bpf_probe_read_user(raw, 8, (void *)address);
+        __builtin_memcpy(to->address, raw + 4, 4);
+    } else if (family == AF_INET6) {
+        if ((s64)address < 0)
+            error = bpf_probe_read_kernel(raw, 24, (void *)address);
+        else
+            error = bpf_probe_read_user(raw, 24, (void *)address);
+        __builtin_memcpy(to->address, raw + 8, 16);
+    } else {
+        return 0;
+    }
+    to->port = from_network(*(u16 *)(raw + 2));
+    return error;
+}

@@ -1,0 +1,98 @@
+// Other objects of the kernel that arguments point to.
+
+inlined s32 read_user_namespace(struct user_namespace_value *to, struct user_namespace *ns)
+{
+    to->level = READ(ns, level);
+    to->uid = READ(ns, owner.val);
+    to->gid = READ(ns, group.val);
+    to->inode = READ(ns, ns.inum);
+    return ns ? 0 : -14;
+}
+
+inlined s32 read_cred(struct cred_value *to, const struct cred *cred)
+{
+    to->uid = READ(cred, uid.val);
+    to->gid = READ(cred, gid.val);
+    to->euid = READ(cred, euid.val);
+    to->egid = READ(cred, egid.val);
+    to->suid = READ(cred, suid.val);
+    to->sgid = READ(cred, sgid.val);
+    to->fsuid = READ(cred, fsuid.val);
+    to->fsgid = READ(cred, fsgid.val);
+    to->securebits = READ(cred, securebits);
+    bpf_probe_read_kernel(&to->permitted, 8, (void *)&cred->cap_permitted);
+    bpf_probe_read_kernel(&to->effective, 8, (void *)&cred->cap_effective);
+    bpf_probe_read_kernel(&to->inheritable, 8, (void *)&cred->cap_inheritable);
+    struct user_namespace *ns = (void *)READ(cred, user_ns);
+    to->level = READ(ns, level);
+    to->owner = READ(ns, owner.val);
+    to->group = READ(ns, group.val);
+    to->inode = READ(ns, ns.inum);
+    return cred ? 0 : -14;
+}
+
+// The attributes of BPF_PROG_LOAD; the kernel has copied them by the time that a hook sees them.
+inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
+{
+    struct {
+        u32 type, instructions;
+        u64 code, license;
+        u32 log_level, log_size;
+        u64 log;
+        u32 version, flags;
+        char name[16];
+    } attributes = {};
+    s32 error = bpf_probe_read_kernel(&attributes, sizeof(attributes), (void *)address);
+    to->type = attributes.type;
+    to->instructions = attributes.instructions;
+    __builtin_memcpy(to->name, attributes.name, 16);
+    return error;
+}
+
+inlined s32 read_bpf_prog(struct bpf_program_value *to, struct bpf_prog *program)
+{
+    to->type = READ(program, type);
+    to->instructions = READ(program, len);
+    struct bpf_prog_aux *more = READ(program, aux);
+    return bpf_probe_read_kernel(to->name, 16, (void *)&more->name);
+}
+
+inlined s32 read_bpf_map(struct bpf_map_value *to, struct bpf_map *map)
+{
+    to->type = READ(map, map_type);
+    to->key_size = READ(map, key_size);
+    to->value_size = READ(map, value_size);
+    to->max_entries = READ(map, max_entries);
+    return bpf_probe_read_kernel(to->name, 16, (void *)&map->name);
+}
+
+inlined s32 read_perf_event(struct perf_event_value *to, struct slot *slot, struct perf_event *event)
+{
+    to->type = READ(event, attr.type);
+    to->config = READ(event, attr.config);
+    to->offset = READ(event, attr.probe_offset);
+    // The name of a function to probe, in the memory of the process that opens the event.
+    u64 function = READ(event, attr.kprobe_func);
+    slot->size = 0;
+    if (function)
+        read_string(slot, function);
+    return event ? 0 : -14;
+}
+
+inlined s32 read_module(struct module_value *to, struct slot *slot, struct module *module)
+{
+    to->taints = READ(module, taints);
+    to->has_signature = 0;
+    to->signature_ok = 0;
+    return read_string(slot, (u64)&module->name);
+}
+
+inlined s32 read_load_info(struct module_value *to, struct slot *slot, struct load_info *info)
+{
+    to->taints = 0;
+    to->has_signature = 1;
+#ifdef HAVE_load_info__sig_ok
+    to->signature_ok = READ(info, sig_ok);
+#endif
+    return read_string(slot, (u64)READ(info, name));
+}

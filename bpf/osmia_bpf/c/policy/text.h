@@ -1,0 +1,156 @@
+// Text of arguments: strings and buffers that are copied, and paths that are put together.
+
+#define TEXT_BYTES 4096
+#define NAME_BYTES 256
+#define WALK_COMPONENTS 64  // per program run; tail calls go on where one run ends
+
+struct slot {
+    struct dentry *dentry;  // of a path: where the walk up stands
+    struct vfsmount *mount;
+    u32 walking, truncated;
+    u32 from, size;  // where the text is
+    // Behind the text there are zeros, as many as the longest value that it is compared with.
+    char text[TEXT_BYTES + SLOT_REST_BYTES];
+};
+
+#define IS_KERNEL_ADDRESS(address) ((s64)(address) < 0)
+
+// Copies a string that ends with NUL, of a process or of the kernel.
+inlined s32 read_string(struct slot *slot, u64 address)
+{
+    s32 size;
+    if (IS_KERNEL_ADDRESS(address))
+        size = bpf_probe_read_kernel_str(slot->text, TEXT_BYTES, (void *)address);
+    else
+        size = bpf_probe_read_user_str(slot->text, TEXT_BYTES, (void *)address);
+    slot->from = 0;
+    slot->size = size > 0 ? size - 1 : 0;
+    return size < 0 ? size : 0;
+}
+
+inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
+{
+    s32 error;
+    u32 part = size < TEXT_BYTES ? size : TEXT_BYTES;
+    opaque(part);
+    if (part > TEXT_BYTES)
+        part = TEXT_BYTES;
+    if (IS_KERNEL_ADDRESS(address))
+        error = bpf_probe_read_kernel(slot->text, part, (void *)address);
+    else
+        error = bpf_probe_read_user(slot->text, part, (void *)address);
+    slot->from = 0;
+    slot->size = error ? 0 : part;
+    return error;
+}
+
+// Begins a path; `dentry` and `mount` are where it ends.
+inlined void start_path(struct slot *slot, struct dentry *dentry, struct vfsmount *mount)
+{
+    slot->dentry = dentry;
+    slot->mount = mount;
+    slot->truncated = 0;
+    slot->from = TEXT_BYTES;
+    slot->walking = dentry != 0;
+    if (!dentry)
+        return;
+    if (!READ(dentry, d_hash.pprev) && READ(dentry, d_parent) != dentry) {
+        static const char deleted[] = {' ', '(', 'd', 'e', 'l', 'e', 't', 'e', 'd', ')'};
+        slot->from = TEXT_BYTES - sizeof(deleted);
+#pragma unroll
+        for (int i = 0; i < sizeof(deleted); i++)
+            slot->text[TEXT_BYTES - sizeof(deleted) + i] = deleted[i];
+    }
+}
+
+// Writes the names on the way to the process's root in front of one another. Without a mount the
+// way ends at the root of the file system.
+inlined void walk_path(struct slot *slot, struct dentry *root_dentry, struct vfsmount *root_mount)
+{
+    // What a turn changes stays in the map: known as a number, it would make every turn a case of
+    // its own for the verifier.
+    volatile u32 *from = &slot->from;
+#pragma unroll 1
+    for (int i = 0; i < WALK_COMPONENTS; i++) {
+        struct dentry *dentry = slot->dentry;
+        struct vfsmount *mount = slot->mount;
+        if (!slot->walking)
+            return;
+        if (dentry == root_dentry && mount == root_mount) {
+            slot->walking = 0;
+            return;
+        }
+        if (mount && dentry == READ(mount, mnt_root)) {
+            struct mount *outer = (void *)((char *)mount - __builtin_offsetof(struct mount, mnt));
+            struct mount *parent = READ(outer, mnt_parent);
+            if (parent == outer) {
+                slot->walking = 0;
+                return;
+            }
+            slot->dentry = READ(outer, mnt_mountpoint);
+            slot->mount = (void *)((char *)parent + __builtin_offsetof(struct mount, mnt));
+            continue;
+        }
+        struct dentry *parent = READ(dentry, d_parent);
+        if (parent == dentry) {
+            slot->walking = 0;
+            return;
+        }
+        u32 size = READ(dentry, d_name.len);
+        opaque(size);
+        size &= NAME_BYTES - 1;
+        u32 at = *from;
+        if (at < size + 1) {
+            slot->truncated = 1;
+            slot->walking = 0;
+            return;
+        }
+        at -= size + 1;
+        *from = at;
+        opaque(at);
+        at &= TEXT_BYTES - 1;
+        slot->text[at] = '/';
+        const unsigned char *name = READ(dentry, d_name.name);
+        bpf_probe_read_kernel(&slot->text[at + 1], size, name);
+        slot->dentry = parent;
+    }
+}
+
+// Ends a path that was walked; a root, and what has no name, reads as "/".
+inlined void finish_path(struct slot *slot)
+{
+    if (slot->from >= TEXT_BYTES) {
+        slot->from = TEXT_BYTES - 1;
+        slot->text[TEXT_BYTES - 1] = '/';
+    }
+    slot->size = TEXT_BYTES - slot->from;
+}
+
+inlined void start_file(struct slot *slot, struct file_value *value, struct file *file)
+{
+    struct inode *inode = READ(file, f_inode);
+    value->mode = inode ? READ(inode, i_mode) : 0;
+    struct path path = READ(file, f_path);
+    start_path(slot, path.dentry, path.mnt);
+}
+
+inlined void start_dentry(struct slot *slot, struct file_value *value, struct dentry *dentry,
+                          struct vfsmount *mount)
+{
+    struct inode *inode = READ(dentry, d_inode);
+    value->mode = inode ? READ(inode, i_mode) : 0;
+    start_path(slot, dentry, mount);
+}
+
+// The open file of the current task behind a descriptor; 0 if there is none.
+inlined struct file *file_of_descriptor(struct task_struct *task, s32 descriptor)
+{
+    struct files_struct *files = OF(task, files);
+    struct fdtable *table = READ(files, fdt);
+    if (descriptor < 0 || (u32)descriptor >= READ(table, max_fds))
+        return 0;
+    struct file **open = (void *)READ(table, fd);
+    struct file *file = 0;
+    bpf_probe_read_kernel(&file, sizeof(file), open + descriptor);
+    return file;
+}

@@ -1,0 +1,30 @@
+"""What is wrong with a policy, or with one of its hooks on one kernel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NoReturn
+
+from osmia_api.problems import Path, format_path
+
+
+class HookError(Exception):
+    """A hook that cannot be done; `path` is the place in the policy."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{format_path(path)}: {message}")
+        self.path = path
+        self.message = message
+
+
+class Place(NamedTuple):
+    """A place in a policy, for messages."""
+
+    path: Path
+
+    def __truediv__(self, part: str | int) -> Place:
+        """Return the place of a part of what is here."""
+        return Place((*self.path, part))
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise `HookError` for this place."""
+        raise HookError(self.path, message)

@@ -1,0 +1,298 @@
+"""What happens when things go wrong: full disks, full rings, missing privileges and files."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.bpf.agent import Agent, wait_until
+
+COMMAND = (sys.executable, "-m", "osmia_agent.main")
+
+
+def spawn(programs, count):
+    subprocess.run(
+        [programs / "spawn_loop", str(count), programs / "exit_zero"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def metrics(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        text = response.read().decode()
+    values = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            values[name] = float(value)
+    return values
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def check_conservation(values):
+    for kind in ("fork", "exec", "exit", "data"):
+        generated, submitted, dropped = (
+            values[f'osmia_kernel_records_{what}_total{{type="{kind}"}}']
+            for what in ("generated", "submitted", "dropped")
+        )
+        assert generated == submitted + dropped
+    read, exported, filtered, limited = (
+        values[f'osmia_pipeline_events_{what}_total{{pipeline="default"}}']
+        for what in ("read", "exported", "filtered", "rate_limited")
+    )
+    failed = sum(v for n, v in values.items() if "pipeline_events_failed_total" in n)
+    assert read == exported + filtered + limited + failed
+
+
+def test_equations_hold_at_any_time(tmp_path, bpf_lib, programs, port):
+    with Agent(tmp_path, bpf_lib, f"--metrics-server=127.0.0.1:{port}") as running:
+        load = subprocess.Popen(
+            [programs / "spawn_loop", "1500", programs / "exit_zero"], stdout=subprocess.DEVNULL
+        )
+        scrapes = 0
+        while load.poll() is None:
+            check_conservation(metrics(port))
+            scrapes += 1
+        assert scrapes > 1
+        running.life(load.pid)
+        values = metrics(port)
+        check_conservation(values)
+        submitted = sum(v for n, v in values.items() if "kernel_records_submitted_total" in n)
+        received = values["osmia_observer_ringbuf_events_received_total"]
+        assert abs(submitted - received) < 50  # other programs of this machine
+        assert values["osmia_observer_ringbuf_events_lost_total"] == 0
+
+
+def test_lost_records_are_counted_to_the_last_and_the_table_is_put_right(
+    tmp_path, bpf_lib, programs, port
+):
+    with Agent(tmp_path, bpf_lib, f"--metrics-server=127.0.0.1:{port}", "--rb-size=32K") as running:
+        before = metrics(port)
+        running.process.send_signal(signal.SIGSTOP)
+        spawn(programs, 1000)
+        survivor = subprocess.Popen(["/bin/sleep", "60"])
+        running.process.send_signal(signal.SIGCONT)
+        body = running.exec_of(survivor.pid)
+        assert body["process"]["binary"] in ("/bin/sleep", "/usr/bin/sleep")
+        values = wait_until(
+            lambda: (
+                found
+                if (found := metrics(port))["osmia_observer_ringbuf_events_lost_total"]
+                else None
+            )
+        )
+        check_conservation(values)
+        made = sum(
+            values[name] - before[name]
+            for name in values
+            if "kernel_records_generated_total" in name
+        )
+        assert made >= 3000  # fork, exec and exit of each
+        wait_until(lambda: "the kernel lost" in running.log_text(), what="a line in the log")
+        survivor.kill()
+        survivor.wait()
+        _, exits = running.life(survivor.pid)
+        assert exits[0]["process"]["exec_id"] == body["process"]["exec_id"]
+        # Processes whose exit was lost do not stay in the table.
+        wait_until(lambda: metrics(port)["osmia_process_cache_size"] < 500, what="a small table")
+
+
+def test_full_disk(tmp_path, bpf_lib, programs, port):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", disk], check=True)
+    try:
+        with Agent(
+            tmp_path,
+            bpf_lib,
+            f"--metrics-server=127.0.0.1:{port}",
+            f"--export-filename={disk / 'events.json'}",
+        ) as running:
+            running.path = disk / "events.json"
+            spawn(programs, 500)
+            failed = 'osmia_pipeline_events_failed_total{pipeline="default",reason="write"}'
+            wait_until(lambda: metrics(port)[failed] > 0, what="a count of failed writes")
+            check_conservation(metrics(port))
+            assert "No space left on device" in running.log_text()
+            assert len(running.log_text().splitlines()) < 30
+            # Every line that is in the file is whole.
+            count = len(running.events())
+            assert count > 10
+            values = metrics(port)
+            assert values['osmia_pipeline_events_exported_total{pipeline="default"}'] >= count
+            # When there is space again, events are written again.
+            subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+            pid = subprocess.Popen(["/bin/true"])
+            pid.wait()
+            time.sleep(0.1)
+            spawn(programs, 20)
+            wait_until(lambda: len(running.events()) > count + 20, what="events after the remount")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stop(tmp_path, bpf_lib, number):
+    with Agent(tmp_path, bpf_lib) as running:
+        running.process.send_signal(number)
+        assert running.process.wait(20) == 0
+
+
+def test_a_second_signal_ends_at_once(tmp_path, bpf_lib, programs):
+    # A pipe that nobody reads holds the first stop up.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, True)
+    process = subprocess.Popen(
+        [*COMMAND, "--export-filename=-", "--server-address=", "--bpf-lib", bpf_lib],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    for line in process.stderr:
+        if "ready after" in line:
+            break
+    spawn(programs, 200)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert process.poll() is None
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 128 + signal.SIGTERM
+    assert time.monotonic() - started < 5
+    process.stderr.close()
+    os.close(reader)
+
+
+def test_nobody_reads_standard_output(tmp_path, bpf_lib, programs):
+    process = subprocess.Popen(
+        [*COMMAND, "--export-filename=-", "--server-address=", "--bpf-lib", bpf_lib],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    spawn(programs, 20)
+    assert process.wait(20) == 0
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def ends_with_one_line(*options, **environment):
+    result = subprocess.run(
+        [*COMMAND, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert result.returncode == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_missing_types_are_named(tmp_path):
+    line = ends_with_one_line(f"--btf={tmp_path}/vmlinux", f"--bpf-lib={tmp_path}")
+    assert f"{tmp_path}/vmlinux" in line
+    assert "No such file" in line
+
+
+def test_broken_types_are_named(tmp_path):
+    (tmp_path / "vmlinux").write_bytes(b"\x7fELF" + bytes(1000))
+    line = ends_with_one_line(f"--btf={tmp_path}/vmlinux", f"--bpf-lib={tmp_path}")
+    assert f"{tmp_path}/vmlinux: malformed BTF" in line
+
+
+def test_unusable_export_file_is_named(tmp_path, bpf_lib):
+    line = ends_with_one_line(f"--export-filename={tmp_path}", f"--bpf-lib={bpf_lib}")
+    assert str(tmp_path) in line
+    assert "directory" in line
+
+
+def test_bad_filter_names_option_line_and_value(bpf_lib):
+    line = ends_with_one_line(
+        '--export-denylist={"namespace":"x"}\n{"binary_regex":["^(foo"]}', f"--bpf-lib={bpf_lib}"
+    )
+    assert '--export-denylist line 2: binary_regex[0]: missing closing ): "^(foo"' in line
+
+
+@pytest.mark.parametrize(
+    ("dropped", "named"), [("-bpf,-sys_admin", "CAP_BPF"), ("-sys_ptrace", "CAP_SYS_PTRACE")]
+)
+def test_missing_capability_is_named(dropped, named):
+    result = subprocess.run(
+        ["setpriv", "--bounding-set", dropped, "--inh-caps", dropped, *COMMAND],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert named in line
+
+
+def test_without_privileges():
+    result = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *COMMAND],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd="/",
+    )
+    if "Permission denied" in result.stderr:
+        pytest.skip("user nobody may not read this checkout")
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "CAP_BPF" in line
+
+
+def test_probe():
+    result = subprocess.run(
+        [*COMMAND, "probe"], capture_output=True, text=True, timeout=60, check=True
+    )
+    features = dict(
+        re.match(r"(.+?)\s{2,}(yes|no)\b", line).groups() for line in result.stdout.splitlines()
+    )
+    assert features["btf"] == "yes"
+    assert features["raw tracepoints"] == "yes"
+    assert "fentry" in features
+
+
+def test_the_agent_holds_no_compiler(agent):
+    maps = Path(f"/proc/{agent.pid}/maps").read_text()
+    assert "LLVM" not in maps
+    assert "clang" not in maps
+    children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text()
+    assert children.strip() == ""
+
+
+def test_programs_and_maps_go_with_the_agent(tmp_path, bpf_lib):
+    def descriptors(pid):
+        return sum(
+            "bpf" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")
+        )
+
+    with Agent(tmp_path, bpf_lib) as running:
+        assert descriptors(running.pid) >= 10
+        running.stop()
+    assert not os.path.exists(f"/proc/{running.pid}")
