@@ -30,7 +30,6 @@ class NodeFeatures:
 
     def missing_ancestors(self, event_types: tuple[int, ...]) -> list[str]:
         """Return what `--enable-ancestors` lacks for events of the types, or of all if none."""
-        enabled = self.ancestors if "base" in self.ancestors else frozenset[str]()
         needed = [
             word
             for event_type, word in EVENTS_WITH_ANCESTORS.items()
@@ -38,4 +37,4 @@ class NodeFeatures:
         ]
         if needed:
             needed.insert(0, "base")
-        return [word for word in dict.fromkeys(needed) if word not in enabled]
+        return [word for word in dict.fromkeys(needed) if word not in self.ancestors]
