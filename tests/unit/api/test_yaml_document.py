@@ -6,7 +6,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osmia_api.yaml_document import MAX_DEPTH, YamlError, parse_document
@@ -274,11 +274,13 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_json_is_yaml(given_value: object) -> None:
     assert value(json.dumps(given_value)) == given_value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300) | st.binary(max_size=300))
 def test_any_text_is_a_value_or_an_error(text: str | bytes) -> None:
     with contextlib.suppress(YamlError):

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from osmia_api.tracing_policy import InvalidObjectError, TracingPolicySpec, policy_from_object
+from osmia_api.tracing_policy import (
+    InvalidObjectError,
+    Problem,
+    TracingPolicySpec,
+    policy_from_object,
+)
 
 FULL_POLICY = (Path(__file__).parent / "full_policy.yaml").read_text()
 
@@ -35,10 +40,15 @@ def read(manifest: dict[str, Any]) -> TracingPolicySpec:
     return policy_from_object(manifest).spec
 
 
-def problems(manifest: dict[str, Any]) -> list[str]:
+def found_problems(manifest: dict[str, Any]) -> tuple[Problem, ...]:
     """What is wrong with a policy; nothing if it is valid."""
     try:
         policy_from_object(manifest)
     except InvalidObjectError as error:
-        return [str(problem) for problem in error.problems]
-    return []
+        return error.problems
+    return ()
+
+
+def problems(manifest: dict[str, Any]) -> list[str]:
+    """What is wrong with a policy, in words."""
+    return [str(problem) for problem in found_problems(manifest)]
