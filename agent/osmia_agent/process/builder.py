@@ -38,7 +38,6 @@ _EXECVE = ProcessFlag.EXECVE.value
 _IN_INIT_TREE = ProcessFlag.IN_INIT_TREE.value
 _TRUNC_ARGS = ProcessFlag.TRUNC_ARGS.value
 _ERROR_ENVS = ProcessFlag.ERROR_ENVS.value
-_CWD_PROBLEM = (ProcessFlag.NO_CWD | ProcessFlag.ERROR_CWD | ProcessFlag.ROOT_CWD).value
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +218,8 @@ class ProcessBuilder:
             uid=credentials.euid if credentials else None,
             cwd=cwd,
             binary=binary,
-            arguments=argument_area.joined(shown, cwd_follows=not flags & _CWD_PROBLEM),
+            # A process may have written over its arguments, and padded them with NULs.
+            arguments=argument_area.joined(shown, cwd_follows=False),
             flags=flags_text(flags),
             start_time=self.clock.of_boottime(scanned.key.start_boottime_ns),
             auid=credentials.auid if credentials else None,

@@ -71,6 +71,12 @@ def flags_text(flags: int) -> str:
     return " ".join([name for flag, name in _NAMES.items() if flags & flag])
 
 
+def with_flags(shown: str, flags: int) -> str:
+    """Return a flags string with the names of some more bits, each at its place."""
+    names = shown.split()
+    return " ".join([name for flag, name in _NAMES.items() if flags & flag or name in names])
+
+
 @lru_cache(maxsize=1024)
 def of_exec_record(flags: int) -> int:
     """Return the bits that an exec record's flags stand for, those of its cwd excepted."""

@@ -43,6 +43,7 @@ class ProcessImage:
         "parent",
         "process",
         "state",
+        "text_size",
     )
 
     def __init__(
@@ -65,4 +66,6 @@ class ProcessImage:
         self.state = ImageState.LIVE
         self.children = 0
         """Images in the table whose parent this is."""
+        self.text_size = 0
+        """Characters that the store counts for this image's arguments and environment."""
         self.depth: int = 0 if parent is None else parent.depth + 1

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osmia_agent.process.image import ImageState, ProcessImage
+from osmia_agent.process.text_budget import TextBudget
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,6 +46,7 @@ class ImageStore:
         """The newest image of each living process, by tgid. To be changed by methods only."""
         self._ended: list[ProcessImage] = []
         self._ended_before: list[ProcessImage] = []
+        self.texts = TextBudget()
         self.evicted_ended = 0
         self.evicted_live = 0
         self.shortened = 0
@@ -103,6 +105,9 @@ class ImageStore:
             image.parent.children += 1
         if len(self.images) > self.capacity:
             self._evict(image)
+        if self.texts.add(image):
+            others = [each for each in self.images.values() if each is not image]
+            self.texts.cut_to_share(others, len(others))
 
     def _drop(self, image: ProcessImage) -> None:
         """Remove an image without children, and the ended ones that were there for it alone."""
@@ -119,6 +124,8 @@ class ImageStore:
 
     def _remove(self, image: ProcessImage) -> None:
         image.state = _GONE
+        if image.text_size:
+            self.texts.remove(image)
         del self.images[image.key]
         if self.newest.get(image.key.tgid) is image:
             del self.newest[image.key.tgid]

@@ -309,6 +309,12 @@ def test_scanned():
     )
 
 
+def test_scanned_process_that_wrote_over_its_arguments():
+    assert builder().scanned(scanned(arguments=b"prog: title"), PARENT).arguments == ""
+    padded = scanned(arguments=b"prog\0busy" + b"\0" * 50)
+    assert builder().scanned(padded, PARENT).arguments == "busy"
+
+
 def test_scanned_thread_of_the_kernel():
     process = builder().scanned(
         scanned(kernel_thread=True, executable=b"", arguments=b"", cwd=b"", comm=b"kworker/0:1"),

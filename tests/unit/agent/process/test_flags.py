@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from osmia_agent.process.flags import ProcessFlag, flags_text, of_exec_record, of_sizes
+from osmia_agent.process.flags import ProcessFlag, flags_text, of_exec_record, of_sizes, with_flags
 from osmia_bpf.records import ExecFlag
 
 
@@ -58,3 +58,9 @@ def test_of_exec_record(record: int, shown: str):
 )
 def test_of_sizes(filename: int, arguments: int, shown: str):
     assert flags_text(of_sizes(filename, arguments)) == shown
+
+
+def test_with_flags():
+    assert with_flags("execve clone", 0x10) == "execve truncArgs clone"
+    assert with_flags("execve truncArgs", 0x10) == "execve truncArgs"
+    assert with_flags("", 0x8) == "errorEnvs"
