@@ -41,10 +41,13 @@ def read_bool(value: Any) -> bool:
 
 def read_bytes(value: Any) -> bytes:
     """Read base64, standard or for URLs, with or without padding."""
-    text = read_text(value).rstrip("=")
-    text = text.replace("-", "+").replace("_", "/")
+    text = read_text(value)
+    digits = text.rstrip("=").replace("-", "+").replace("_", "/")
+    padding = -len(digits) % 4
+    if len(text) - len(digits) not in (0, padding):
+        raise ValueError("not base64")
     try:
-        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+        return binascii.a2b_base64(digits + "=" * padding, strict_mode=True)
     except ValueError:
         raise ValueError("not base64") from None
 

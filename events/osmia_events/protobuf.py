@@ -221,12 +221,14 @@ def _text_to_bytes(text: str) -> bytes:
 
 def _time_to_bytes(time_ns: int) -> bytes:
     seconds, nanos = divmod(time_ns, _SECOND_NS)
+    if not nanos:
+        return _seconds_to_bytes(seconds)
     return _seconds_to_bytes(seconds) + b"\x10" + _varint(nanos)
 
 
 @lru_cache(maxsize=1024)
 def _seconds_to_bytes(seconds: int) -> bytes:
-    return b"\x08" + _varint(seconds)
+    return b"\x08" + _varint(seconds) if seconds else b""
 
 
 def _tag(number: int, wire_type: int) -> bytes:

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from osmia_events import json_decoder
+from osmia_events.decode_error import DecodeError
+from osmia_events.json_decoder import JsonDecoder, decode
+from osmia_events.json_encoder import JsonEncoder
+from osmia_events.json_lenient import read_event
+from osmia_events.model import (
+    EVENT_BODIES,
+    Event,
+    Pod,
+    Process,
+    ProcessExec,
+    ProcessExit,
+    ProcessKprobe,
+)
+from tests.strategies import events, every_field
+
+encode = JsonEncoder().encode
+
+
+@given(events())
+def test_what_is_written_is_read(event: Event) -> None:
+    assert decode(encode(event)) == event
+    assert decode(encode(event).decode()) == event
+
+
+@given(events())
+def test_the_lenient_reader_agrees(event: Event) -> None:
+    assert read_event(msgspec.json.decode(encode(event)), strict=True) == event
+
+
+@pytest.mark.parametrize("name", EVENT_BODIES)
+def test_the_regular_form_needs_no_lenient_reader(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any, **_options: Any) -> Event:
+        raise AssertionError("read leniently")
+
+    monkeypatch.setattr(json_decoder, "read_event", refuse)
+    event: Event = every_field(Event)
+    event.body = every_field(EVENT_BODIES[name])
+
+    assert decode(encode(event)) == event
+
+
+@given(events(), st.randoms(use_true_random=False))
+def test_other_spellings_are_read_alike(event: Event, choose: random.Random) -> None:
+    other = respelled(json.loads(encode(event)), choose)
+
+    assert decode(json.dumps(other)) == event
+    assert decode(json.dumps(other, indent=1)) == event
+
+
+def respelled(value: Any, choose: random.Random, name: str = "") -> Any:
+    """Change names to camelCase and integers to text, and add an unknown field, at random."""
+    match value:
+        case dict() if name.endswith(("labels", "annotations")):
+            return value
+        case dict():
+            changed = {
+                key if choose.random() < 0.5 else camel(key): respelled(item, choose, key)
+                for key, item in value.items()
+            }
+            return {**changed, "a_field_of_tomorrow": [None, {"x": 1}]}
+        case list():
+            return [respelled(item, choose, name) for item in value]
+        case int() if name in {"pid", "uid", "inum", "int_arg", "status"} and choose.random() < 0.5:
+            return str(value)
+    return value
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def test_events_that_name_the_same_process_share_it() -> None:
+    decoder = JsonDecoder()
+    line = encode(Event(ProcessKprobe(Process(pid=1), Process(pid=2), "f")))
+
+    first, second = decoder.decode(line).body, decoder.decode(line).body
+
+    assert isinstance(first, ProcessKprobe)
+    assert isinstance(second, ProcessKprobe)
+    assert first.process is second.process
+    assert first.parent is second.parent
+
+
+def test_no_more_processes_are_remembered_than_allowed() -> None:
+    decoder = JsonDecoder(max_processes=2)
+    lines = [encode(Event(ProcessKprobe(Process(pid=pid)))) for pid in range(3)]
+
+    seen = [decoder.decode(line).body for line in [*lines, lines[2], lines[0]]]
+    processes = [body.process for body in seen if isinstance(body, ProcessKprobe)]
+
+    assert processes[3] is processes[2]
+    assert processes[4] is not processes[0]
+    assert processes[4] == processes[0]
+
+
+def test_one_line_at_a_time_shares_nothing() -> None:
+    line = encode(Event(ProcessKprobe(Process(pid=1))))
+    first, second = decode(line).body, decode(line).body
+
+    assert isinstance(first, ProcessKprobe)
+    assert isinstance(second, ProcessKprobe)
+    assert first.process is not second.process
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "Input data was truncated"),
+        ("{", "Input data was truncated"),
+        ("?", "JSON is malformed: invalid character (byte 0)"),
+        (b"\xff\xfe", "JSON is malformed: invalid character (byte 0)"),
+        (b'{"node_name":"\xff"}', "not valid UTF-8"),
+        ('{"node_name":"\ud800"}', "not valid UTF-8"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "an object is needed, not a list"),
+        ("null", "an object is needed, not null"),
+        ("7", "an object is needed, not a number"),
+        ('{"node_name":7}', "node_name: a string is needed, not a number"),
+        (
+            '{"process_exec":{"process":{"pid":"a secret"}}}',
+            "process_exec.process.pid: not an integer from 0 to 4294967295",
+        ),
+        (
+            '{"process_exec":{},"process_exit":{}}',
+            "process_exit: a second member of the same oneof",
+        ),
+        (
+            '{"process_kprobe":{"args":[{},{"int_arg":1,"uint_arg":2}]}}',
+            "process_kprobe.args[1].uint_arg: a second member of the same oneof",
+        ),
+    ],
+)
+def test_errors_name_the_place_and_the_reason(line: bytes | str, message: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode(line)
+
+    assert str(caught.value) == message
+    assert "secret" not in str(caught.value)
+
+
+def test_strict_refuses_what_the_contract_does_not_have() -> None:
+    line = '{"process_exec":{"process":{"pid":1,"colour":"red"}}}'
+
+    assert decode(line) == Event(ProcessExec(Process(pid=1)))
+    with pytest.raises(DecodeError, match=r"^process_exec\.process\.colour: .* no such field"):
+        decode(line, strict=True)
+
+
+def test_fields_of_tomorrow_do_not_hide_those_of_today() -> None:
+    line = '{"process_exit":{"process":{"pod":{"name":"p","new":{}}},"status":60},"x":[[]]}'
+
+    assert decode(line) == Event(ProcessExit(Process(pod=Pod(name="p")), status=60))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_an_event_or_a_decode_error(data: bytes) -> None:
+    event_or_error(data)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_line_with_changed_bytes_is_an_event_or_a_decode_error(data: st.DataObject) -> None:
+    line = bytearray(encode(data.draw(events())))
+    for _ in range(data.draw(st.integers(1, 4))):
+        line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
+
+    event_or_error(bytes(line))
+
+
+def event_or_error(data: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        assert isinstance(decode(data), Event)
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1" * 100_000, "-" + "9" * 4299, "1e999999", "1." + "1" * 100_000, '"' + "1" * 100_000 + '"',
+     '"1e999999"', '"-1e-999999"', '"1e99999999999"'],
+)  # fmt: skip
+def test_enormous_numbers_are_refused(number: str) -> None:
+    with pytest.raises(DecodeError):
+        decode(f'{{"process_exec":{{"process":{{"pid":{number}}}}}}}')

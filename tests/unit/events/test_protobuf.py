@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from osmia_events import messages
+from osmia_events.decode_error import DecodeError
+from osmia_events.model import (
+    EVENT_BODIES,
+    Event,
+    KprobeArgument,
+    Process,
+    ProcessExec,
+    ProcessKprobe,
+)
+from osmia_events.protobuf import (
+    ProtobufEncoder,
+    from_protobuf,
+    message_to_protobuf,
+    remembered_process_protobuf,
+    to_protobuf,
+)
+from tests.strategies import broken_texts, events, every_field
+
+
+@pytest.mark.parametrize("name", EVENT_BODIES)
+def test_every_field_survives_the_round_trip(name: str) -> None:
+    event: Event = every_field(Event)
+    event.body = every_field(EVENT_BODIES[name])
+
+    assert from_protobuf(to_protobuf(event)) == event
+
+
+@given(events())
+def test_round_trip(event: Event) -> None:
+    assert from_protobuf(to_protobuf(event)) == event
+
+
+@given(events())
+def test_the_library_reads_all_that_is_written(event: Event) -> None:
+    response = messages.message_class("GetEventsResponse").FromString(to_protobuf(event))
+
+    again = from_protobuf(response.SerializeToString())
+
+    assert again == event
+    assert len(response.SerializeToString()) == len(to_protobuf(event))
+
+
+@given(events(broken_texts))
+def test_text_that_utf_8_cannot_hold_loses_no_event(event: Event) -> None:
+    assert from_protobuf(to_protobuf(event)).type == event.type
+
+
+@given(st.binary(max_size=200))
+def test_anything_is_an_event_or_a_decode_error(data: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        assert isinstance(from_protobuf(data), Event)
+
+
+def test_what_is_no_message_is_named() -> None:
+    with pytest.raises(DecodeError, match=r"^not a serialised GetEventsResponse$"):
+        from_protobuf(b"\xff\xff")
+
+
+def test_negative_numbers_and_zeros_of_the_oneof_are_written() -> None:
+    arguments = (
+        KprobeArgument("int_arg", -1),
+        KprobeArgument("int_arg", 0),
+        KprobeArgument("string_arg", ""),
+        KprobeArgument("long_arg", -(1 << 63)),
+    )
+    event = Event(ProcessKprobe(args=arguments))
+
+    assert from_protobuf(to_protobuf(event)) == event
+
+
+def test_wrappers_distinguish_zero_from_unset() -> None:
+    process = Process(pid=0, in_init_tree=False, start_time=0)
+    event = Event(ProcessExec(process))
+
+    read = from_protobuf(to_protobuf(event)).body
+
+    assert isinstance(read, ProcessExec)
+    assert read.process == process
+    assert read.process.uid is None
+
+
+def test_an_event_of_an_unknown_type_has_no_body() -> None:
+    body_of_number_50 = b"\x92\x03\x00"
+
+    assert from_protobuf(body_of_number_50 + to_protobuf(Event(node_name="n"))) == Event(
+        node_name="n"
+    )
+
+
+def test_a_process_is_written_once_and_remembered_in_its_memo() -> None:
+    process = Process(binary="/bin/a")
+
+    first = remembered_process_protobuf(process)
+
+    assert remembered_process_protobuf(process) is first
+    assert first == message_to_protobuf(process)
+
+
+def test_a_view_gives_the_bytes_of_processes() -> None:
+    shown = message_to_protobuf(Process(binary="shown"))
+    encoder = ProtobufEncoder(lambda _process: shown)
+
+    body = from_protobuf(encoder.encode(Event(ProcessExec(Process(binary="real"))))).body
+
+    assert body == ProcessExec(Process(binary="shown"))
