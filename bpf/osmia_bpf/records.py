@@ -10,9 +10,11 @@ buffer that no program of ours can have written.
 from __future__ import annotations
 
 import struct
-import sys
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class RecordError(ValueError):
@@ -200,31 +202,34 @@ class DataRecord(NamedTuple):
 _FORK = struct.Struct("=IIQIIQQIIQQQ")
 _EXIT = struct.Struct("=IIQIIQQI4x")
 _DATA = struct.Struct("=IIIIQQI4x")
-_CREDENTIALS_WORDS = len(Credentials._fields)
-_NAMESPACES_WORDS = len(Namespaces._fields)
 _CREDENTIALS = "10I3Q"
 _NAMESPACES = "10I"
 _EXEC = struct.Struct(f"=IIQIIQQIIQQ{_CREDENTIALS}{_NAMESPACES}10I")
+_KIND = struct.Struct("=I")
 _TASK = struct.Struct(f"=4xIQIIQQIIQQQ{_CREDENTIALS}{_NAMESPACES}16s")
 
+# Places of the groups among the values of an exec record.
+_CREDENTIALS_AT = 11
+_NAMESPACES_AT = _CREDENTIALS_AT + len(Credentials._fields)
+_LINKS_AT = _NAMESPACES_AT + len(Namespaces._fields)
+
 Record = ForkRecord | ExecRecord | ExitRecord | DataRecord
+
+
+# The named tuples' own constructors check and convert what the layouts here have settled.
+_new = tuple.__new__
 
 
 def decode(record: bytes) -> Record:
     """Return what a record of the lifecycle ring says."""
     try:
-        kind = int.from_bytes(record[:4], sys.byteorder)
-        if kind == RecordKind.FORK:
-            return ForkRecord._make(_FORK.unpack_from(record))
-        if kind == RecordKind.EXIT:
-            return ExitRecord._make(_EXIT.unpack_from(record))
-        if kind == RecordKind.EXEC:
-            return _exec(record)
-        if kind == RecordKind.DATA:
-            return _data(record)
+        (kind,) = _KIND.unpack_from(record)
+        decoder = _DECODERS.get(kind)
+        if decoder is not None:
+            return decoder(record)
     except struct.error as error:
-        raise RecordError(f"record of kind {kind} is {len(record)} bytes short: {error}") from None
-    raise RecordError(f"record of {len(record)} bytes is of unknown kind {kind}")
+        raise RecordError(f"a record of {len(record)} bytes is too short: {error}") from None
+    raise RecordError(f"a record of {len(record)} bytes is of unknown kind {kind}")
 
 
 def decode_tasks(dump: bytes) -> list[TaskRecord]:
@@ -233,12 +238,20 @@ def decode_tasks(dump: bytes) -> list[TaskRecord]:
         raise RecordError(f"task dump of {len(dump)} bytes is no multiple of {_TASK.size}")
     tasks = []
     for values in _TASK.iter_unpack(dump):
-        head, rest = values[:11], values[11:]
-        credentials = Credentials._make(rest[:_CREDENTIALS_WORDS])
-        namespaces = Namespaces._make(rest[_CREDENTIALS_WORDS:-1])
-        comm = rest[-1].split(b"\0", 1)[0]
+        credentials = Credentials._make(values[_CREDENTIALS_AT:_NAMESPACES_AT])
+        namespaces = Namespaces._make(values[_NAMESPACES_AT:-1])
+        comm = values[-1].split(b"\0", 1)[0]
+        head = values[:_CREDENTIALS_AT]
         tasks.append(TaskRecord._make((*head, credentials, namespaces, comm)))
     return tasks
+
+
+def _fork(record: bytes) -> ForkRecord:
+    return _new(ForkRecord, _FORK.unpack_from(record))
+
+
+def _exit(record: bytes) -> ExitRecord:
+    return _new(ExitRecord, _EXIT.unpack_from(record))
 
 
 def _data(record: bytes) -> DataRecord:
@@ -251,10 +264,6 @@ def _data(record: bytes) -> DataRecord:
 
 def _exec(record: bytes) -> ExecRecord:
     values = _EXEC.unpack_from(record)
-    ns_at = 11 + _CREDENTIALS_WORDS
-    links_at = ns_at + _NAMESPACES_WORDS
-    _, flags, ktime, tgid, nspid, start, count, level, tid, cgroup, inode = values[:11]
-    links, arguments, arguments_before, environment, environment_before = values[links_at:-5]
     filename_size, cgroup_name_size, cwd_size, inline_arguments, inline_environment = values[-5:]
     filename_at = _EXEC.size
     cgroup_name_at = filename_at + filename_size
@@ -264,27 +273,26 @@ def _exec(record: bytes) -> ExecRecord:
     end = environment_at + inline_environment
     if len(record) < end:
         raise RecordError(f"exec record has {len(record)} bytes of {end}")
-    return ExecRecord(
-        flags,
-        ktime,
-        tgid,
-        nspid,
-        start,
-        count,
-        level,
-        tid,
-        cgroup,
-        inode,
-        links,
-        Credentials._make(values[11:ns_at]),
-        Namespaces._make(values[ns_at:links_at]),
-        arguments,
-        arguments_before,
-        environment,
-        environment_before,
-        record[filename_at:cgroup_name_at],
-        record[cwd_at:arguments_at],
-        record[arguments_at:environment_at],
-        record[environment_at:end],
-        record[cgroup_name_at:cwd_at],
+    return _new(
+        ExecRecord,
+        (
+            *values[1:_CREDENTIALS_AT],
+            values[_LINKS_AT],
+            _new(Credentials, values[_CREDENTIALS_AT:_NAMESPACES_AT]),
+            _new(Namespaces, values[_NAMESPACES_AT:_LINKS_AT]),
+            *values[_LINKS_AT + 1 : -5],
+            record[filename_at:cgroup_name_at],
+            record[cwd_at:arguments_at],
+            record[arguments_at:environment_at],
+            record[environment_at:end],
+            record[cgroup_name_at:cwd_at],
+        ),
     )
+
+
+_DECODERS: dict[int, Callable[[bytes], Record]] = {
+    RecordKind.FORK: _fork,
+    RecordKind.EXEC: _exec,
+    RecordKind.EXIT: _exit,
+    RecordKind.DATA: _data,
+}

@@ -288,11 +288,9 @@ def test_the_agent_holds_no_compiler(agent):
 
 def test_programs_and_maps_go_with_the_agent(tmp_path, bpf_lib):
     def descriptors(pid):
-        return sum(
-            "bpf" in os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")
-        )
+        return sum("bpf" in str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
 
     with Agent(tmp_path, bpf_lib) as running:
         assert descriptors(running.pid) >= 10
         running.stop()
-    assert not os.path.exists(f"/proc/{running.pid}")
+    assert not Path(f"/proc/{running.pid}").exists()
