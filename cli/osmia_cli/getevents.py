@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from osmia_cli.filter_flags import blame, filter_flags, pipeline_object
-from osmia_cli.options import switch
+from osmia_cli.options import max_recv_size_option, switch
 from osmia_cli.terminal import is_stream, wants_color
 
 _STDIN, _STDOUT = 0, 1
@@ -21,7 +21,7 @@ getevents -o compact
   {program} getevents -o compact < /var/run/cilium/tetragon/tetragon.log"""
 
 
-@click.command()
+@click.command(short_help="Print events from standard input.")
 @click.option(
     "-o",
     "--output",
@@ -40,14 +40,7 @@ getevents -o compact
 @switch("--timestamps", default=False, help_text="Begin compact lines with the time.")
 @switch("--stack-traces", default=True, help_text="Show stack traces in compact output.")
 @switch("--ima-hash", default=True, help_text="Show IMA hashes in compact output.")
-@click.option(
-    "--max-recv-size",
-    type=click.IntRange(min=1),
-    default=10_485_760,
-    show_default=True,
-    metavar="BYTES",
-    help="Longest line; longer ones are skipped and counted.",
-)
+@max_recv_size_option
 @filter_flags
 @click.pass_context
 def getevents(
@@ -70,24 +63,23 @@ def getevents(
     program = context.find_root().info_name
     if not is_stream(_STDIN):
         raise click.ClickException(_HOW_TO_PIPE.format(program=program))
-    from osmia_cli import output as forms  # noqa: PLC0415 - keeps --help fast
-    from osmia_cli.stream import copy_events  # noqa: PLC0415 - keeps --help fast
+    from osmia_cli import printing  # noqa: PLC0415 - keeps --help fast
     from osmia_events.config_errors import ConfigError  # noqa: PLC0415 - keeps --help fast
 
     encode = None
     if output == "compact":
         is_terminal = os.isatty(_STDOUT)
-        encode = forms.compact_encoder(
+        encode = printing.compact_encoder(
             color=wants_color(color, is_terminal=is_terminal, environment=os.environ),
             timestamps=timestamps,
             stack_traces=stack_traces,
             ima_hash=ima_hash,
         )
     try:
-        convert = forms.converter(pipeline_object(wanted), encode)
+        convert = printing.converter(pipeline_object(wanted), encode)
     except ConfigError as error:
         problems = [f"{blame(problem.place)}: {problem.reason}" for problem in error.problems]
         raise click.ClickException("\n".join(problems)) from None
-    tally = copy_events(_STDIN, _STDOUT, convert, max_line_bytes=max_recv_size)
+    tally = printing.print_events(convert, max_line_bytes=max_recv_size)
     if complaint := str(tally):
         sys.stderr.write(f"{program}: {complaint}\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from osmia_cli.filter import filter_command
 from osmia_cli.getevents import getevents
 from osmia_cli.version import version
 
@@ -22,6 +23,7 @@ def osmia() -> None:
     """See what processes do, and what policies say about it."""
 
 
+osmia.add_command(filter_command)
 osmia.add_command(getevents)
 osmia.add_command(version)
 

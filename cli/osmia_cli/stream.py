@@ -1,4 +1,4 @@
-"""Events from one descriptor to another: printed as they come, fast when they come in bulk.
+"""Events from an input to an output: printed as they come, fast when they come in bulk.
 
 What one read gives is converted and written before the next read, so nothing is held back while
 the input pauses, and a file goes through in large pieces.
@@ -54,14 +54,15 @@ class Tally:
         return f"skipped {skipped} of {self.lines} lines: {', '.join(told)}" if told else ""
 
 
-def copy_events(source: int, target: int, convert: Convert, *, max_line_bytes: int) -> Tally:
-    """Read lines from `source` until it ends, `target` is closed, or SIGINT or SIGTERM comes.
+def read_chunks(
+    source: int, target: int, read: Callable[[int], bytes] | None = None
+) -> Iterator[bytes]:
+    """Yield what `source` gives, as it comes, and at its end an empty chunk.
 
-    Empty lines are ignored. What was read before a signal is written; a second signal ends the
-    process.
+    Stops without it when nobody reads `target` any more, or at SIGINT or SIGTERM; a second signal
+    ends the process. `read` replaces reading the descriptor itself, for a compressed file.
     """
-    splitter = LineSplitter(max_line_bytes)
-    tally = Tally()
+    read_some = read or (lambda size: os.read(source, size))
     with _interruption() as interrupted:
         poll = select.poll()
         poll.register(source, select.POLLIN)
@@ -70,12 +71,25 @@ def copy_events(source: int, target: int, convert: Convert, *, max_line_bytes: i
         while True:
             ready = dict(poll.poll())
             if interrupted in ready or ready.get(target, 0) & _OUTPUT_GONE:
-                break
-            chunk = os.read(source, _READ_BYTES)
-            lines = splitter.feed(chunk) if chunk else splitter.finish()
-            if not _write(target, b"".join(_converted(lines, convert, tally))) or not chunk:
-                break
-    return tally
+                return
+            yield (chunk := read_some(_READ_BYTES))
+            if not chunk:
+                return
+
+
+def copy_events(
+    chunks: Iterable[bytes], target: int, convert: Convert, *, max_line_bytes: int, tally: Tally
+) -> bool:
+    """Convert the lines of chunks and write what comes out; false if nobody reads `target`.
+
+    An empty chunk ends the last line. Lines left out are counted; empty lines are ignored.
+    """
+    splitter = LineSplitter(max_line_bytes)
+    for chunk in chunks:
+        lines = splitter.feed(chunk) if chunk else splitter.finish()
+        if not _write(target, b"".join(_converted(lines, convert, tally))):
+            return False
+    return True
 
 
 def _converted(lines: Iterable[bytes | None], convert: Convert, tally: Tally) -> Iterator[bytes]:

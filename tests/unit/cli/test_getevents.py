@@ -113,3 +113,65 @@ def test_without_input_there_is_advice(osmia: Osmia) -> None:
     assert result.returncode == 1
     assert result.stdout == b""
     assert b"| osmia getevents -o compact\n" in result.stderr
+
+
+def with_process(**fields: object) -> dict[str, object]:
+    process = {**EXEC["process_exec"]["process"], **fields}
+    return {"process_exec": {"process": process}, "node_name": "n"}
+
+
+HOST = with_process(pod=None, binary="/bin/sh", arguments="")
+WGET = with_process(binary="/usr/bin/wget")
+EXIT = {"process_exit": {**EXEC["process_exec"], "status": 60}, "node_name": "n"}
+
+
+def test_the_documented_example(osmia: Osmia) -> None:
+    arguments = ["getevents", "-o", "compact", "--processes", "curl", "--pod", "xwing"]
+    result = osmia(*arguments, given=lines(HOST, EXEC, WGET, EXIT))
+    assert result.stdout.decode() == (
+        "🚀 process default/xwing /usr/bin/curl https://ebpf.io/applications/#tetragon\n"
+        "💥 exit    default/xwing /usr/bin/curl https://ebpf.io/applications/#tetragon 60\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], ["/usr/bin/curl", "/usr/bin/wget", "/bin/sh", "/usr/bin/curl"]),
+        (["-e", "PROCESS_EXIT"], ["/usr/bin/curl"]),
+        (["--host"], ["/bin/sh"]),
+        (["--host", "-n", "default", "--process", "wget|sh"], ["/usr/bin/wget", "/bin/sh"]),
+        (["--namespace-regex", "^kube"], []),
+        (["--cel-expression", "process_exec.process.binary in ['/bin/sh', '']"], ["/bin/sh"]),
+    ],
+)
+def test_filters(osmia: Osmia, arguments: list[str], shown: list[str]) -> None:
+    result = osmia("getevents", *arguments, given=lines(EXEC, WGET, HOST, EXIT))
+    assert result.stderr == b""
+    events = map(json.loads, result.stdout.splitlines())
+    assert [next(iter(event.values()))["process"]["binary"] for event in events] == shown
+
+
+def test_fields(osmia: Osmia) -> None:
+    arguments = ["getevents", "-f", "process.binary,process.pid", "-F", "process.pid"]
+    result = osmia(*arguments, given=lines(EXEC))
+    assert json.loads(result.stdout) == {
+        "process_exec": {"process": {"binary": "/usr/bin/curl"}},
+        "node_name": "n",
+        "time": "2023-10-06T22:03:57.700326678Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--process", "^(foo"], "Error: --processes: "),
+        (["-e", "PROCESS_EXEK"], "did you mean PROCESS_EXEC?"),
+        (["--cel-expression", "1 +"], "Error: --cel-expression: "),
+    ],
+)
+def test_bad_filters_name_the_flag(osmia: Osmia, arguments: list[str], complaint: str) -> None:
+    result = osmia("getevents", *arguments, given=lines(EXEC))
+    assert result.returncode == 1
+    assert result.stdout == b""
+    assert complaint in result.stderr.decode()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 HELP = Path(__file__).parent / "help"
 
 
-@pytest.mark.parametrize("command", ["", "getevents", "version"])
+@pytest.mark.parametrize("command", ["", "filter", "getevents", "version"])
 def test_help_is_as_written(osmia: Osmia, command: str) -> None:
     """The texts in `help/` are read by people when they change: `osmia COMMAND --help > FILE`."""
     result = osmia(*filter(None, [command]), "--help")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from osmia_cli.stream import Tally, copy_events
+from osmia_cli.stream import Tally, copy_events, read_chunks
 from osmia_events.decode_error import DecodeError
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ def copied(tmp_path: Path, content: bytes, max_line_bytes: int = 100) -> tuple[b
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(content)
     with source.open("rb") as reader, target.open("wb") as writer:
-        tally = copy_events(
-            reader.fileno(), writer.fileno(), convert, max_line_bytes=max_line_bytes
+        tally = Tally()
+        chunks = read_chunks(reader.fileno(), writer.fileno())
+        assert copy_events(
+            chunks, writer.fileno(), convert, max_line_bytes=max_line_bytes, tally=tally
         )
     return target.read_bytes(), tally
 
@@ -58,8 +60,9 @@ def test_a_large_file_goes_through_whole(tmp_path: Path) -> None:
 
 
 PROGRAM = """
-from osmia_cli.stream import copy_events
-copy_events(0, 1, lambda line: line.upper() + b"\\n", max_line_bytes=1000)
+from osmia_cli.stream import Tally, copy_events, read_chunks
+upper = lambda line: line.upper() + b"\\n"
+copy_events(read_chunks(0, 1), 1, upper, max_line_bytes=1000, tally=Tally())
 """
 
 

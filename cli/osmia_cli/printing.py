@@ -1,9 +1,10 @@
-"""From a line of a recorded stream to a line of output."""
+"""Print recorded events from standard input, for `osmia getevents`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from osmia_cli.stream import Convert, Tally, copy_events, read_chunks
 from osmia_events.compact import CompactEncoder, NoCompactFormError
 from osmia_events.config import parse_pipeline
 from osmia_events.json_decoder import JsonDecoder
@@ -12,15 +13,24 @@ from osmia_events.pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from osmia_cli.stream import Convert
     from osmia_events.model import Event
+
+_STDIN, _STDOUT = 0, 1
+
+
+def print_events(convert: Convert, *, max_line_bytes: int) -> Tally:
+    """Convert lines of standard input and print what comes out; return what was left out."""
+    tally = Tally()
+    chunks = read_chunks(_STDIN, _STDOUT)
+    copy_events(chunks, _STDOUT, convert, max_line_bytes=max_line_bytes, tally=tally)
+    return tally
 
 
 def converter(pipeline: dict[str, Any], encode: Callable[[Event], bytes] | None = None) -> Convert:
     """Return what makes the output of a line: the events that a pipeline lets through, encoded.
 
-    `pipeline` is the configuration's object; `encode` is the pipeline's JSON if not given. Raises
-    `ConfigError`.
+    `pipeline` is the configuration's object; without `encode` the output is what the agent writes.
+    Raises `ConfigError`.
     """
     decode = JsonDecoder().decode
     feed = Pipeline(parse_pipeline(pipeline), encode=encode).feed
