@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -25,6 +24,9 @@ from osmia_events.model import (
     ProcessKprobe,
 )
 from tests.strategies import events, every_field
+
+if TYPE_CHECKING:
+    import random
 
 encode = JsonEncoder().encode
 

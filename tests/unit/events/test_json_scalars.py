@@ -46,8 +46,8 @@ def test_spellings_of_zero(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " 1", "1 ", "+1", "01", "0x1", "1_0", ".5", "5.", "1e", "NaN", "Infinity", "\u0661", "1" * 500,
-     1.5, float("nan"), float("inf"), True, None, [], {}],
+    ["", " 1", "1 ", "+1", "01", "0x1", "1_0", ".5", "5.", "1e", "NaN", "Infinity", "\u0661",
+     "1" * 500, 1.5, float("nan"), float("inf"), True, None, [], {}],
 )  # fmt: skip
 def test_what_is_no_integer(value: Any) -> None:
     with pytest.raises(ValueError, match="not an integer from"):
