@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from osmia_agent.export.writer import NOTHING_WRITTEN
 from osmia_events.config import Mode
 
 if TYPE_CHECKING:
@@ -16,17 +18,25 @@ if TYPE_CHECKING:
 
 
 class PipelineSnapshot(NamedTuple):
-    """Counts of one pipeline at one instant: read = exported + filtered + rate_limited + failed."""
+    """Counts of one pipeline at one instant: read = exported + filtered + rate_limited + failed.
+
+    The two sides are counted apart: what came in, and what became of each event.
+    """
 
     name: str
     read: int
+    """Events whose fate is known, and the reports that the rate limit made of its own."""
     exported: int
+    """Written by the sink; of a pipeline in mode DryRun, what it would have written."""
     exported_bytes: int
     filtered: int
     rate_limited: int
     failed: Mapping[str, int]
+    """By reason: `encode`, `queue` (it was full), `write`."""
     queued: int
+    """Events that wait for the sink."""
     last_export_s: float
+    """When the sink last wrote, in seconds since the epoch; 0 before the first time."""
 
 
 class RunningPipelines:
@@ -39,40 +49,40 @@ class RunningPipelines:
         self, pipelines: PipelineSet, writers: Mapping[str, Writer], node_name: str
     ) -> None:
         self._pipelines = pipelines
-        self._writers = writers
         self._node_name = node_name
+        self._lanes = {
+            pipeline.name: _Lane(pipeline, writers.get(pipeline.name))
+            for pipeline in pipelines.pipelines
+        }
 
     def accept(self, events: Sequence[Event]) -> None:
         """Take events in their order; never waits."""
-        lines: dict[str, list[bytes]] = {name: [] for name in self._writers}
         feed = self._pipelines.feed
+        lanes = self._lanes
         for event in events:
             for pipeline, line in feed(event):
-                lines[pipeline.name].append(line)
-        for name, of_pipeline in lines.items():
-            if of_pipeline:
-                self._writers[name].put(of_pipeline)
+                lanes[pipeline.name].lines.append(line)
+        for lane in lanes.values():
+            lane.end_batch(len(events))
 
     def report(self) -> None:
         """Write what is due about rate limits; called about once a second."""
-        for pipeline in self._pipelines.pipelines:
-            writer = self._writers.get(pipeline.name)
-            line = pipeline.rate_limit_report(self._node_name, time.time_ns())
-            if writer is not None and line is not None:
-                writer.put([line])
+        for lane in self._lanes.values():
+            line = lane.pipeline.rate_limit_report(self._node_name, time.time_ns())
+            if line is not None:
+                lane.lines.append(line)
+                lane.end_batch(1)
 
     def snapshots(self) -> list[PipelineSnapshot]:
         """Return the counts of each pipeline."""
-        return [
-            _snapshot(pipeline, self._writers.get(pipeline.name))
-            for pipeline in self._pipelines.pipelines
-        ]
+        return [lane.snapshot() for lane in self._lanes.values()]
 
     def close(self, timeout_s: float) -> None:
         """Write what is queued and close the sinks, all within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
-        for writer in self._writers.values():
-            writer.close(max(0.0, deadline_s - time.monotonic()))
+        for lane in self._lanes.values():
+            if lane.writer is not None:
+                lane.writer.close(max(0.0, deadline_s - time.monotonic()))
 
 
 def start_pipelines(
@@ -89,27 +99,63 @@ def start_pipelines(
     return RunningPipelines(pipelines, writers, node_name)
 
 
-def _snapshot(pipeline: Pipeline, writer: Writer | None) -> PipelineSnapshot:
-    # Each count is read once and the sum is made of what was read, so that it holds although the
-    # event loop goes on meanwhile.
+class _Counted(NamedTuple):
+    """A pipeline's own counters at the end of a batch."""
+
+    exported: int
+    filtered: int
+    rate_limited: int
+    failed: Mapping[str, int]
+
+
+class _Lane:
+    """A pipeline on its way to a sink.
+
+    Its counts are published together with the lines that belong to them, so that no reader sees
+    an event that came in without what became of it.
+    """
+
+    def __init__(self, pipeline: Pipeline, writer: Writer | None) -> None:
+        self.pipeline = pipeline
+        self.writer = writer
+        self.lines: list[bytes] = []
+        self._publishing = threading.Lock()
+        # A pipeline that goes on in a new set, with its writer, has counted before.
+        self._taken = pipeline.counters.read
+        if writer is not None:
+            self._taken += writer.statistics().taken
+        self._counted = _counted(pipeline)
+
+    def end_batch(self, taken: int) -> None:
+        """Hand on the lines that are left of a batch of `taken` events."""
+        lines, self.lines = self.lines, []
+        with self._publishing:
+            if self.writer is not None:
+                self.writer.put(lines)
+            self._taken += taken
+            self._counted = _counted(self.pipeline)
+
+    def snapshot(self) -> PipelineSnapshot:
+        """Return the counts at this instant."""
+        with self._publishing:
+            written = NOTHING_WRITTEN if self.writer is None else self.writer.statistics()
+            taken, counted = self._taken, self._counted
+        failed = {"queue": written.failed_queue, "write": written.failed_write}
+        return PipelineSnapshot(
+            name=self.pipeline.name,
+            read=taken - written.queued,
+            exported=counted.exported + written.exported,
+            exported_bytes=written.exported_bytes,
+            filtered=counted.filtered,
+            rate_limited=counted.rate_limited,
+            failed={**counted.failed, **failed},
+            queued=written.queued,
+            last_export_s=written.last_export_s,
+        )
+
+
+def _counted(pipeline: Pipeline) -> _Counted:
     counters = pipeline.counters
-    filtered, rate_limited = counters.filtered, counters.rate_limited
-    failed = dict(counters.failed)
-    exported, exported_bytes, queued, last_export_s = counters.exported, 0, 0, 0.0
-    if writer is not None:
-        written = writer.statistics()
-        exported, exported_bytes = written.exported, written.exported_bytes
-        queued, last_export_s = written.queued, written.last_export_s
-        failed |= {"queue": written.failed_queue, "write": written.failed_write}
-    read = exported + filtered + rate_limited + sum(failed.values())
-    return PipelineSnapshot(
-        pipeline.name,
-        read,
-        exported,
-        exported_bytes,
-        filtered,
-        rate_limited,
-        failed,
-        queued,
-        last_export_s,
+    return _Counted(
+        counters.exported, counters.filtered, counters.rate_limited, dict(counters.failed)
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from osmia_agent.export import FileSink, Writer
-from osmia_agent.export.running import PipelineStatistics, RunningPipelines
+from osmia_agent.export.pipelines import PipelineSnapshot, RunningPipelines, start_pipelines
 from osmia_events.config import PipelineConfig, parse_pipeline
 from osmia_events.model import Event, Process, ProcessExec
 from osmia_events.pipeline import Pipeline, PipelineSet
@@ -33,7 +33,7 @@ def writer(tmp_path: Path) -> Iterator[Writer]:
     writer.close(10)
 
 
-def is_conserved(statistics: PipelineStatistics) -> bool:
+def is_conserved(statistics: PipelineSnapshot) -> bool:
     ends = statistics.exported + statistics.filtered + statistics.rate_limited
     return statistics.read == ends + sum(statistics.failed.values())
 
@@ -47,12 +47,12 @@ def test_what_passes_is_written_and_the_rest_counted(tmp_path: Path, writer: Wri
     pipelines = PipelineSet.from_configs(
         {"default": config(denyList={"binaryRegex": "^/bin/dull"}, rateLimit=2)}
     )
-    running = RunningPipelines(pipelines, {"default": writer})
+    running = RunningPipelines(pipelines, {"default": writer}, "node")
     running.accept([event("/bin/a"), event("/bin/dull"), event("/bin/b"), event("/bin/c")])
     running.accept([])
     assert writer.close(10)
     assert binaries(tmp_path / "x.log") == ["/bin/a", "/bin/b"]
-    (statistics,) = running.statistics()
+    (statistics,) = running.snapshots()
     assert statistics.name == "default"
     assert (statistics.read, statistics.exported) == (4, 2)
     assert (statistics.filtered, statistics.rate_limited) == (1, 1)
@@ -64,10 +64,10 @@ def test_each_pipeline_has_its_own_sink_and_counts(tmp_path: Path, writer: Write
     pipelines = PipelineSet.from_configs(
         {"default": config(), "trial": config(mode="DryRun", allowList={"binary_regex": "a"})}
     )
-    running = RunningPipelines(pipelines, {"default": writer})
+    running = RunningPipelines(pipelines, {"default": writer}, "node")
     running.accept([event("/a"), event("/b")])
     assert writer.close(10)
-    default, trial = running.statistics()
+    default, trial = running.snapshots()
     assert binaries(tmp_path / "x.log") == ["/a", "/b"]
     assert (default.read, default.exported, default.filtered) == (2, 2, 0)
     assert (trial.read, trial.exported, trial.filtered, trial.exported_bytes) == (2, 1, 1, 0)
@@ -75,13 +75,13 @@ def test_each_pipeline_has_its_own_sink_and_counts(tmp_path: Path, writer: Write
 
 def test_conservation_holds_at_any_moment(writer: Writer) -> None:
     pipelines = PipelineSet.from_configs({"default": config(denyList={"binaryRegex": "1$"})})
-    running = RunningPipelines(pipelines, {"default": writer})
+    running = RunningPipelines(pipelines, {"default": writer}, "node")
     done = threading.Event()
-    seen: list[PipelineStatistics] = []
+    seen: list[PipelineSnapshot] = []
 
     def watch() -> None:
         while not done.is_set():
-            seen.extend(running.statistics())
+            seen.extend(running.snapshots())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -97,19 +97,44 @@ def test_conservation_holds_at_any_moment(writer: Writer) -> None:
 def test_a_report_of_the_rate_limit_is_exported_and_counted(tmp_path: Path, writer: Writer) -> None:
     now_ns = 0
     pipeline = Pipeline(config(rateLimit=1), clock=lambda: now_ns)
-    running = RunningPipelines(PipelineSet([pipeline]), {"default": writer})
+    running = RunningPipelines(PipelineSet([pipeline]), {"default": writer}, "node")
     running.accept([event("/a"), event("/b"), event("/c")])
-    running.report_limits("node", 1_700_000_000_000_000_000)
+    running.report()
     now_ns = 60_000_000_000
-    running.report_limits("node", 1_700_000_060_000_000_000)
+    running.report()
     assert writer.close(10)
     first, second = (tmp_path / "x.log").read_text().splitlines()
     assert "/a" in first
-    assert json.loads(second) == {
-        "rate_limit_info": {"number_of_dropped_process_events": "2"},
-        "node_name": "node",
-        "time": "2023-11-14T22:14:20Z",
-    }
-    (statistics,) = running.statistics()
+    report = json.loads(second)
+    assert report["rate_limit_info"] == {"number_of_dropped_process_events": "2"}
+    assert report["node_name"] == "node"
+    assert report["time"] > "2026"
+    (statistics,) = running.snapshots()
     assert (statistics.exported, statistics.rate_limited, statistics.read) == (2, 2, 4)
     assert is_conserved(statistics)
+
+
+def test_a_pipeline_goes_on_counting_in_a_new_set(writer: Writer) -> None:
+    pipelines = PipelineSet.from_configs({"default": config(denyList={"binaryRegex": "b"})})
+    RunningPipelines(pipelines, {"default": writer}, "node").accept([event("/a"), event("/b")])
+    running = RunningPipelines(pipelines, {"default": writer}, "node")
+    running.accept([event("/c")])
+    assert writer.close(10)
+    (statistics,) = running.snapshots()
+    assert (statistics.read, statistics.exported, statistics.filtered) == (3, 2, 1)
+
+
+def test_only_pipelines_that_write_get_a_writer(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make_writer(pipeline: Pipeline) -> Writer:
+        made.append(pipeline.name)
+        return Writer(FileSink(tmp_path / pipeline.name))
+
+    pipelines = PipelineSet.from_configs({"default": config(), "trial": config(mode="DryRun")})
+    running = start_pipelines(pipelines, make_writer, "node")
+    running.accept([event("/a")])
+    running.close(10)
+    assert made == ["default"]
+    assert binaries(tmp_path / "default") == ["/a"]
+    assert [each.exported for each in running.snapshots()] == [1, 1]
