@@ -82,8 +82,8 @@ def line(body: Any, *, node_name: str = "my-node", **options: bool) -> str:
             f"🕵\ufe0f uprobe  {WHO} /bin/bash readline",
         ),
         (
-            ProcessUsdt(HOST, path="/a b", provider="p", name="nf"),
-            '🕵\ufe0f usdt    {WHO} "/a b" p n',
+            ProcessUsdt(HOST, path="/a b", provider="p", name="n"),
+            f'🕵\ufe0f usdt    {WHO} "/a b" p n',
         ),
         (ProcessLsm(HOST, function_name="file_open"), f"🔒 LSM     {WHO} file_open"),
         (Test(), "TEST EVENT"),
