@@ -1,0 +1,166 @@
+"""Command line of the kernel matrix: see `python -m tests.kernels --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tests.kernels import report
+from tests.kernels.cache import Cache
+from tests.kernels.commands import SetupError
+from tests.kernels.guest import Cgroups, Hardware, Job
+from tests.kernels.kernel import DEFAULT, KERNELS, Kernel
+from tests.kernels.machine import Machines, Outcome
+from tests.kernels.project import ROOT
+from tests.kernels.report import KernelReport
+
+_TESTS = ("tests/bpf",)
+_PYTEST = (
+    *("python", "-m", "pytest", "-v", "-p", "no:cacheprovider"),
+    "--junitxml=/run/results/junit.xml",
+)
+_DID_NOT_FINISH = 125
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line asks for and return the exit status."""
+    # As with Ctrl-C: QEMU is ended and the run's folder removed on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    own, rest = _split(arguments)
+    options = _parser().parse_args(own)
+    hardware = Hardware(options.cpus, options.memory, options.kvm, options.icount)
+    cache = Cache.from_environment(os.environ)
+    with cache.scratch() as scratch:
+        machines = Machines(cache, scratch, hardware)
+        if options.action == "run":
+            return _run(machines, KERNELS[options.kernel], options, hardware, rest)
+        kernels = _selected(options.kernels)
+        reports = [_test(machines, kernel, options, hardware, rest) for kernel in kernels]
+    print(report.table(reports))
+    return 0 if all(each.good for each in reports) else 1
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the first `--`, and what after it."""
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.kernels")
+    actions = parser.add_subparsers(dest="action", required=True)
+    versions = ", ".join(KERNELS)
+    test = actions.add_parser(
+        "test",
+        usage="%(prog)s [options] [KERNEL ...] [-- PYTEST ARGUMENTS]",
+        help="run the live BPF tests in each kernel",
+    )
+    test.add_argument(
+        "kernels",
+        nargs="*",
+        metavar="KERNEL",
+        choices=["all", *KERNELS],
+        default=[],
+        help=f"any of {versions}, or all; without it {' and '.join(DEFAULT)}",
+    )
+    run = actions.add_parser(
+        "run",
+        usage="%(prog)s [options] KERNEL -- COMMAND ...",
+        help="run a command as root in the project's folder in a guest, and end with its status;"
+        " what it leaves in /run/results is brought back",
+    )
+    run.add_argument("kernel", choices=KERNELS, metavar="KERNEL", help=f"one of {versions}")
+    for action in (test, run):
+        _add_options(action)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--memory", type=int, default=2048, metavar="MIB")
+    parser.add_argument("--cgroups", type=Cgroups, default=Cgroups.V2, help="v2, v1 or hybrid")
+    parser.add_argument("--time-limit", type=int, default=1800, metavar="SECONDS")
+    parser.add_argument(
+        "--results", type=Path, default=ROOT / "build/kernels", help="default: build/kernels"
+    )
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument("--kvm", action="store_true", help="instead of emulation")
+    speed.add_argument(
+        "--icount",
+        action="store_true",
+        help="one CPU, whose clock counts instructions, 1 ns each: times do not depend on load",
+    )
+
+
+def _selected(versions: list[str]) -> list[Kernel]:
+    if "all" in versions:
+        return list(KERNELS.values())
+    return [KERNELS[version] for version in versions or DEFAULT]
+
+
+def _job(command: tuple[str, ...], options: argparse.Namespace, hardware: Hardware) -> Job:
+    environment = {"CI": "true", "OSMIA_TEST_SLOWDOWN": str(hardware.slowdown)}
+    return Job(command, options.time_limit, options.cgroups, environment)
+
+
+def _run(
+    machines: Machines,
+    kernel: Kernel,
+    options: argparse.Namespace,
+    hardware: Hardware,
+    command: list[str],
+) -> int:
+    if not command:
+        print("no command: it follows after --", file=sys.stderr)
+        return 2
+    job = _job(tuple(command), options, hardware)
+    try:
+        outcome = machines.run(kernel, job, options.results / kernel.version, sys.stdout.buffer)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return _DID_NOT_FINISH
+    if outcome.status is None:
+        print(outcome.trouble, file=sys.stderr)
+        return _DID_NOT_FINISH
+    return outcome.status
+
+
+def _test(
+    machines: Machines,
+    kernel: Kernel,
+    options: argparse.Namespace,
+    hardware: Hardware,
+    pytest_arguments: list[str],
+) -> KernelReport:
+    print(f"=== kernel {kernel.version}", flush=True)
+    results = options.results / kernel.version
+    chosen = [word for word in pytest_arguments if word.startswith("tests/")]
+    command = (*_PYTEST, *(() if chosen else _TESTS), *pytest_arguments)
+    try:
+        outcome = machines.run(kernel, _job(command, options, hardware), results, sys.stdout.buffer)
+    except SetupError as error:
+        return KernelReport(kernel.version, 0, None, str(error))
+    return _judged(kernel, outcome, results)
+
+
+def _judged(kernel: Kernel, outcome: Outcome, results: Path) -> KernelReport:
+    """Return the row of a kernel from what its guest left behind."""
+    if outcome.status is None:
+        return KernelReport(kernel.version, outcome.seconds, None, outcome.trouble)
+    troubles = report.kernel_complaints((results / "dmesg").read_text(errors="replace"))
+    if outcome.status not in (0, 1):
+        troubles.append(f"pytest ended with status {outcome.status} (124: its time was up)")
+    try:
+        counts = report.junit_counts((results / "junit.xml").read_text())
+    except (OSError, ValueError) as error:
+        return KernelReport(kernel.version, outcome.seconds, None, f"no test report: {error}")
+    return KernelReport(kernel.version, outcome.seconds, counts, "; ".join(troubles))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

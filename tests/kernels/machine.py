@@ -1,0 +1,129 @@
+"""A run of a guest: boot, relay what it prints, end it in time, bring its results back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.kernels import project
+from tests.kernels.commands import SetupError
+from tests.kernels.disk import read_archive, write_archive
+from tests.kernels.guest import Disks, Hardware, Job, job_settings, qemu_command
+from tests.kernels.kernel import boot_files
+from tests.kernels.rootfs import root_image
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from tests.kernels.cache import Cache
+    from tests.kernels.kernel import Kernel
+
+_MAIN = Path(__file__).parent / "guest" / "main"
+_EXCHANGE_MIB = 2048
+_BOOT_LIMIT_S = 300
+"""For boot and results, on a busy machine; it takes some ten seconds on an idle one."""
+_CONSOLE_TAIL = 40
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    status: int | None
+    """Exit status of the command, 124 if its time was up; None if the guest did not finish."""
+    seconds: float
+    """From power on to power off."""
+    trouble: str = ""
+    """Why the guest did not finish, with the end of its console."""
+
+
+class Machines:
+    """Guests that share one copy of the project, made at the first use of it."""
+
+    def __init__(self, cache: Cache, scratch: Path, hardware: Hardware) -> None:
+        """Use `scratch`, an empty folder, for what belongs to these runs alone."""
+        self._cache = cache
+        self._scratch = scratch
+        self._hardware = hardware
+        self._project = scratch / "project.ext4"
+
+    def run(self, kernel: Kernel, job: Job, results: Path, terminal: IO[bytes]) -> Outcome:
+        """Run a job. What its command prints goes to `terminal` and to `results`/output.
+
+        `results` is emptied first; it also gets console (the kernel's messages), qemu (what QEMU
+        had to say), and what the guest left in /run/results: dmesg, and files of the command.
+        Raises `SetupError` if there is no such guest, or QEMU does not start.
+        """
+        shutil.rmtree(results, ignore_errors=True)
+        results.mkdir(parents=True)
+        files = boot_files(kernel, self._cache)
+        root = root_image(self._cache)
+        if not self._project.exists():
+            project.check_interpreter()
+            project.write_project(self._project)
+        exchange = self._scratch / "exchange"
+        self._write_job(job, kernel, exchange)
+        disks = Disks(root, files.modules, self._project, exchange)
+        console = results / "console"
+        command = qemu_command(kernel, files, self._hardware, disks, console)
+        started_s = time.monotonic()
+        ended = self._boot(command, job.time_limit_s + _BOOT_LIMIT_S, results, terminal)
+        seconds = time.monotonic() - started_s
+        try:
+            read_archive(exchange, results)
+            status = int((results / "status").read_text())
+        except (SetupError, FileNotFoundError):
+            said = (results / "qemu").read_text() + _tail(console)
+            return Outcome(None, seconds, f"the guest did not finish: {ended}\n{said}")
+        finally:
+            exchange.unlink()
+        return Outcome(status, seconds)
+
+    def _write_job(self, job: Job, kernel: Kernel, exchange: Path) -> None:
+        folder = self._scratch / "job"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(_MAIN, folder / "main")
+        (folder / "settings").write_text(job_settings(job, kernel=kernel, project=project.ROOT))
+        write_archive(folder, exchange, _EXCHANGE_MIB)
+
+    def _boot(self, command: list[str], limit_s: float, results: Path, terminal: IO[bytes]) -> str:
+        """Boot and wait for the end; return what ended it."""
+        with (results / "qemu").open("wb") as errors, (results / "output").open("wb") as output:
+            qemu = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                # Where QEMU keeps what is written to the disks that stay as they are.
+                env={**os.environ, "TMPDIR": str(self._scratch)},
+            )
+            assert qemu.stdout is not None
+            timer = threading.Timer(limit_s, qemu.kill)
+            timer.start()
+            try:
+                while piece := os.read(qemu.stdout.fileno(), 1 << 16):
+                    output.write(piece)
+                    terminal.write(piece)
+                    terminal.flush()
+                status = qemu.wait()
+            finally:
+                timer.cancel()
+                qemu.kill()
+                qemu.wait()
+                qemu.stdout.close()
+        if status < 0:
+            return f"ended by signal {-status} (time limit: {limit_s:.0f} s)"
+        return f"QEMU's exit status was {status}"
+
+
+def _tail(console: Path) -> str:
+    if not console.exists():
+        return ""
+    lines = console.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-_CONSOLE_TAIL:])
