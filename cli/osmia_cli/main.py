@@ -37,6 +37,9 @@ def main() -> int:
     except click.ClickException as error:
         error.show()
         return 1
+    except OSError as error:  # such as a full disk behind the output
+        click.ClickException(str(error)).show()
+        return 1
     except click.Abort:
         return 1
     return status if isinstance(status, int) else 0

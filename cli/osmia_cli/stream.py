@@ -72,7 +72,11 @@ def read_chunks(
             ready = dict(poll.poll())
             if interrupted in ready or ready.get(target, 0) & _OUTPUT_GONE:
                 return
-            yield (chunk := read_some(_READ_BYTES))
+            try:
+                chunk = read_some(_READ_BYTES)
+            except BlockingIOError:
+                continue
+            yield chunk
             if not chunk:
                 return
 

@@ -130,12 +130,15 @@ class FileSink:
         self._ends_torn = False
 
     def _prepare(self, descriptor: int, status: os.stat_result) -> None:
-        try:
-            if stat.S_IMODE(status.st_mode) != self._permissions:
+        if stat.S_IMODE(status.st_mode) != self._permissions:
+            try:
                 os.fchmod(descriptor, self._permissions)
+            except OSError as error:
+                _log.warning("%s: permissions left as they are: %s", self._path, error)
+        try:
             repair = repair_last_line(descriptor)
         except OSError as error:
-            _log.warning("%s: permissions or last line left as they are: %s", self._path, error)
+            _log.warning("%s: the last line cannot be looked at: %s", self._path, error)
             return
         if repair is not Repair.NONE:
             _log.warning(

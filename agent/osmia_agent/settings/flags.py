@@ -23,6 +23,7 @@ COMMANDS = {
     "probe": "say what this kernel offers",
 }
 _SHORT = {"debug": "-d"}
+_BOOLS = {"true", "false"}
 _ANSWERED = {"--help", "--version"}
 
 
@@ -120,7 +121,8 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
     spelled = [f"{word}=true" if word in switches else word for word in arguments]
     given = build_parser().parse_args(spelled)
     if given.command not in COMMANDS:
-        raise SettingsError(_no_such("command", given.command, COMMANDS))
+        hint = "; a switch takes its value as in --debug=false" if given.command in _BOOLS else ""
+        raise SettingsError(_no_such("command", given.command, COMMANDS) + hint)
     values: dict[str, str] = {}
     for option in known.values():
         texts: list[str] | None = getattr(given, option.field)

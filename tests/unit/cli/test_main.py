@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from osmia_cli.main import main
+from tests.unit.cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Osmia
@@ -50,3 +54,23 @@ def test_mistakes_are_errors_with_status_1(
     assert result.returncode == 1
     assert complaint in result.stderr.decode()
     assert result.stdout == b""
+
+
+def test_it_goes_by_the_name_it_is_called_by(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for called, name in (("/usr/bin/tetra", "tetra"), ("osmia", "osmia"), ("x.py", "osmia")):
+        monkeypatch.setattr("sys.argv", [called, "--help"])
+        assert main() == 0
+        assert capsys.readouterr().out.startswith(f"Usage: {name} ")
+
+
+def test_output_that_fails_is_an_error_in_words() -> None:
+    command = [*PROGRAM, "getevents"]
+    with Path("/dev/full").open("wb") as full:
+        event = b'{"process_exec":{"process":{"pid":1}}}\n'
+        result = subprocess.run(
+            command, input=event, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert result.returncode == 1
+    assert result.stderr == b"Error: [Errno 28] No space left on device\n"

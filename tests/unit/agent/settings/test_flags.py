@@ -44,7 +44,7 @@ def test_a_command_may_stand_before_the_flags() -> None:
         ),
         (["--qqq=1"], "--qqq: no such option (see"),
         (["prob"], "prob: no such command; did you mean probe?"),
-        (["--debug", "false"], "false: no such command"),
+        (["--debug", "false"], "a switch takes its value as in --debug=false"),
         (["--btf"], "argument --btf: expected one argument"),
         (["-x"], "unrecognized arguments: -x"),
         (["run", "more"], "unrecognized arguments: more"),
