@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -148,3 +150,15 @@ def test_open_metrics_is_well_formed(events: EventCounter) -> None:
     assert families["osmia_pipeline_events_read"].type == "counter"
     assert families["osmia_build_info"].type == "gauge"
     assert all(family.documentation for family in families.values())
+
+
+def test_every_metric_is_documented(events: EventCounter) -> None:
+    sources = Sources("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES)
+    text = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
+    documented = re.findall(r"^\| `(osmia_\w+)`", text, re.MULTILINE)
+    served = [
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in make_registry(sources).collect()
+        if family.name.startswith("osmia_")
+    ]
+    assert sorted(documented) == sorted(served)
