@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON := /usr/bin/python3
 BIN := .venv/bin
 ARGS ?=
+KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test lint bench clean
+.PHONY: setup setup-test run test test-kernels lint bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -15,6 +16,9 @@ run: setup                     ## stream this machine's process events to the te
 
 test: setup-test               ## the whole test suite
 	$(BIN)/pytest $(ARGS)
+
+test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
+	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)
 
 lint: setup-test               ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -38,4 +42,8 @@ clean:
 .venv/.dev: .venv/.runtime
 	scripts/apt-install gcc libc6-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,dev]'
+	@touch $@
+
+.venv/.kernels: .venv/.dev
+	scripts/apt-install qemu-system-x86 mmdebstrap e2fsprogs cpio kmod
 	@touch $@
