@@ -192,7 +192,8 @@ class ProcessBuilder:
         in_init_tree = parent.in_init_tree or _first_of_its_namespace(scanned)
         if in_init_tree:
             flags |= _IN_INIT_TREE
-        binary = text(scanned.executable)
+        # What may not be read of another's process is still told by the name it was called by.
+        binary = text(scanned.executable or scanned.arguments.partition(b"\0")[0])
         cwd = ""
         if scanned.kernel_thread:
             binary = f"[{text(scanned.comm)}]"

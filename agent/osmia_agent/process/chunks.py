@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from osmia_bpf.records import DataKind, DataRecord, ExecRecord
 
-MAX_STRING_BYTES = 256 * 1024
+# 256 KiB of arguments, and the program's name in front of them.
+MAX_STRING_BYTES = 264 * 1024
 MAX_PENDING_BYTES = 8 * 1024 * 1024
 
 _Key = tuple[int, int, int, int]

@@ -23,6 +23,8 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 """Resolution of start times in `/proc`."""
 
 _KERNEL_THREAD = 0x00200000
+_INIT = 1
+_KERNEL_THREADS = 2
 _READ_BYTES = 65536
 _STATUS_LINE = re.compile(rb"^(Uid|Gid|NSpid|CapInh|CapPrm|CapEff):\t(.*)$", re.MULTILINE)
 _NAMESPACE_LINK = re.compile(rb"\w+:\[(\d{1,10})\]")
@@ -99,6 +101,15 @@ class ProcFs:
     def namespaces(self, tgid: int) -> Namespaces:
         """Read the inode numbers of a process's namespaces; 0 for what cannot be read."""
         return Namespaces(*[self._namespace(tgid, name) for name in Namespaces._fields])
+
+    def host_namespaces(self) -> Namespaces:
+        """Read the namespaces of the host: those of process 1.
+
+        Where they may not be read (it can have capabilities that the agent lacks), those of the
+        kernel's own threads, which are in the first namespaces always.
+        """
+        first = self.namespaces(_INIT)
+        return first if first.mnt else self.namespaces(_KERNEL_THREADS)
 
     def executable(self, tgid: int) -> bytes:
         """Read the path of the executable file."""

@@ -1,8 +1,8 @@
 """A scan of all live processes, parents before their children.
 
 Identities come from the kernel's task iterator where it is at hand, exact; `/proc` adds the
-strings. Without the iterator `/proc` gives both, with start times cut to ticks of 10 ms and
-without the number of execs.
+strings, and the parents that the iterator left out. Without the iterator `/proc` gives both, with
+start times cut to ticks of 10 ms and without the number of execs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from osmia_agent.process.procfs import TICK_NS, ProcFs, ProcStat
 from osmia_bpf.records import Credentials, ExecFlag, Namespaces, TaskRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class ScannedProcess(NamedTuple):
@@ -23,7 +23,8 @@ class ScannedProcess(NamedTuple):
     key: ImageKey
     exact: bool
     """The key is the kernel's own; otherwise its start is cut to ticks and it counts no execs."""
-    parent_tgid: int
+    parent: ImageKey
+    """Cut to its tgid, the rest 0, where no record of the kernel told it."""
     nspid: int
     pid_ns_level: int
     kernel_thread: bool
@@ -60,7 +61,8 @@ class Scanner:
         A process that vanishes meanwhile is left out. Raises OSError if `/proc` cannot be listed.
         """
         records = None if tasks is None else {task.tgid: task for task in tasks}
-        tgids = self._procfs.tgids() if records is None else list(records)
+        left_out = {} if records is None else _left_out(records)
+        tgids = self._procfs.tgids() if records is None else [*records, *left_out]
         processes: dict[int, ScannedProcess] = {}
         starts: dict[int, int] = {}
         for tgid in tgids:
@@ -68,7 +70,11 @@ class Scanner:
             if stat is None or stat.ended:
                 continue
             starts[tgid] = stat.start_boottime_ns
-            process = self._process(tgid, stat, records[tgid] if records else None)
+            process = self._process(tgid, stat, records.get(tgid) if records else None)
+            key = left_out.get(tgid)
+            if process is not None and key is not None:
+                is_same = same_start(key.start_boottime_ns, stat.start_boottime_ns)
+                process = process._replace(key=key, exact=True) if is_same else None
             if process is not None:
                 processes[tgid] = process
         return Scan(_parents_first(processes), starts)
@@ -85,7 +91,7 @@ class Scanner:
             process = ScannedProcess(
                 key=ImageKey(tgid, stat.start_boottime_ns, 0),
                 exact=False,
-                parent_tgid=stat.parent_tgid,
+                parent=ImageKey(stat.parent_tgid, 0, 0),
                 nspid=status.nspid if status else tgid,
                 pid_ns_level=status.pid_ns_level if status else 0,
                 kernel_thread=stat.kernel_thread,
@@ -97,7 +103,9 @@ class Scanner:
             process = ScannedProcess(
                 key=ImageKey(tgid, task.start_boottime_ns, task.exec_count),
                 exact=True,
-                parent_tgid=task.parent_tgid,
+                parent=ImageKey(
+                    task.parent_tgid, task.parent_start_boottime_ns, task.parent_exec_count
+                ),
                 nspid=task.nspid,
                 pid_ns_level=task.pid_ns_level,
                 kernel_thread=bool(task.flags & ExecFlag.KERNEL_THREAD),
@@ -127,12 +135,23 @@ def same_start(exact_ns: int, ticks_ns: int) -> bool:
     return 0 <= exact_ns - ticks_ns < TICK_NS
 
 
+def _left_out(records: Mapping[int, TaskRecord]) -> dict[int, ImageKey]:
+    """Return the parents that have no record: some kernels do not iterate over process 1."""
+    return {
+        task.parent_tgid: ImageKey(
+            task.parent_tgid, task.parent_start_boottime_ns, task.parent_exec_count
+        )
+        for task in records.values()
+        if task.parent_tgid and task.parent_tgid not in records
+    }
+
+
 def _parents_first(processes: dict[int, ScannedProcess]) -> list[ScannedProcess]:
     ordered: dict[int, ScannedProcess] = {}
     for process in processes.values():
         line = [process]
         seen = {process.key.tgid}
-        while (parent := processes.get(line[-1].parent_tgid)) is not None:
+        while (parent := processes.get(line[-1].parent.tgid)) is not None:
             # A circle can only come of pids that changed hands during the scan.
             if parent.key.tgid in ordered or parent.key.tgid in seen:
                 break

@@ -44,6 +44,7 @@ _CLONE = ProcessFlag.CLONE.value
 _MISS = ProcessFlag.MISS.value
 _KERNEL_THREAD = ForkFlag.KERNEL_THREAD.value
 _LIVE = ImageState.LIVE
+_GONE = ImageState.GONE
 
 
 class Lineage(NamedTuple):
@@ -120,7 +121,7 @@ class ProcessTable:
                 self.counters.superseded += 1
                 return None
             self._miss_exit(previous)
-        parent = self.resolve(
+        parent = self._stored(
             record.parent_tgid, record.parent_start_boottime_ns, record.parent_exec_count
         )
         image = ProcessImage(
@@ -248,14 +249,13 @@ class ProcessTable:
         for process in scan.processes:
             if self._knows(process):
                 continue
-            parent = self._newest.get(process.parent_tgid)
+            parent = self._newest.get(process.parent.tgid)
             previous = self._newest.get(process.key.tgid)
             if previous is not None and _is_process(previous, process.key.start_boottime_ns):
                 forked_by = previous.parent if previous.forked else None
                 parent = forked_by or previous
             if parent is None:
-                parent = self.kernel
-                self.counters.unknown_parents += process.parent_tgid != 0
+                parent = self._missing_parent(process)
             image = self._add_scanned(process, parent)
             if not image.kernel_thread:
                 found.append(self.lineage(image, ancestors=self._ancestors))
@@ -279,11 +279,25 @@ class ProcessTable:
             return False
         return not image.exact or image.key.exec_count >= process.key.exec_count
 
+    def _stored(self, tgid: int, start_boottime_ns: int, exec_count: int) -> ProcessImage:
+        """Resolve a parent: other than the process of an event, it has to be in the store."""
+        image = self.resolve(tgid, start_boottime_ns, exec_count)
+        if image.state != _GONE:
+            return image
+        return self._unknown(ImageKey(tgid, start_boottime_ns, exec_count))
+
+    def _missing_parent(self, process: ScannedProcess) -> ProcessImage:
+        """Return what stands for the parent of a process that a scan found without it."""
+        if process.parent.start_boottime_ns:
+            return self._stored(*process.parent)
+        self.counters.unknown_parents += process.parent.tgid != 0
+        return self.kernel
+
     def _complete(self, key: ImageKey) -> ProcessImage:
         scanned = self._scanner.read(key.tgid)
         if scanned is None or not same_start(key.start_boottime_ns, scanned.key.start_boottime_ns):
             return self._unknown(key)
-        parent = self._newest_or_proc(scanned.parent_tgid)
+        parent = self._newest_or_proc(scanned.parent.tgid)
         return self._add_scanned(scanned._replace(key=key, exact=True), parent)
 
     def _unknown(self, key: ImageKey) -> ProcessImage:
@@ -299,7 +313,7 @@ class ProcessTable:
         if scanned is None or not same_start(start_boottime_ns, scanned.key.start_boottime_ns):
             self.counters.unknown_parents += 1
             return self.kernel
-        return self._newest_or_proc(scanned.parent_tgid)
+        return self._newest_or_proc(scanned.parent.tgid)
 
     def _newest_or_proc(self, tgid: int) -> ProcessImage:
         """Return the newest image of a process, with all that lies between it and known ones."""
@@ -312,7 +326,7 @@ class ProcessTable:
                 image = self.kernel
                 break
             line[tgid] = scanned
-            tgid = scanned.parent_tgid
+            tgid = scanned.parent.tgid
             image = self.kernel if tgid == 0 else self._newest.get(tgid)
         for scanned in reversed(line.values()):
             image = self._add_scanned(scanned, image)

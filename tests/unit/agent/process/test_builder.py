@@ -276,7 +276,7 @@ def scanned(**other) -> ScannedProcess:
     fields = {
         "key": ImageKey(41, 1000, 5),
         "exact": True,
-        "parent_tgid": 40,
+        "parent": ImageKey(40, 900, 4),
         "nspid": 41,
         "pid_ns_level": 0,
         "kernel_thread": False,
@@ -313,6 +313,11 @@ def test_scanned_process_that_wrote_over_its_arguments():
     assert builder().scanned(scanned(arguments=b"prog: title"), PARENT).arguments == ""
     padded = scanned(arguments=b"prog\0busy" + b"\0" * 50)
     assert builder().scanned(padded, PARENT).arguments == "busy"
+
+
+def test_scanned_process_whose_file_may_not_be_read():
+    process = builder().scanned(scanned(executable=b"", arguments=b"/bin/x\0a\0"), PARENT)
+    assert (process.binary, process.arguments) == ("/bin/x", "a")
 
 
 def test_scanned_thread_of_the_kernel():

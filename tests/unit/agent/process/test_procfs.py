@@ -89,6 +89,15 @@ def test_namespaces():
     assert procfs.namespaces(904) == Namespaces(*[0] * 10)
 
 
+def test_namespaces_of_the_host(tmp_path: Path):
+    assert procfs.host_namespaces() == HOST
+    # Process 1 may have capabilities that the reader lacks; the kernel's threads hide nothing.
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "ns").mkdir()
+    (tmp_path / "2" / "ns" / "mnt").symlink_to("mnt:[4026531841]")
+    assert ProcFs(tmp_path).host_namespaces().mnt == 4026531841
+
+
 def test_long_arguments_are_cut(tmp_path: Path):
     (tmp_path / "5").mkdir()
     (tmp_path / "5" / "cmdline").write_bytes(b"x" * (MAX_STRING_BYTES + 100))

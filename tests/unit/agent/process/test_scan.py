@@ -52,23 +52,26 @@ def test_read_of_the_dead():
 
 def test_identities_of_the_kernel():
     start = 9100 * TICK_NS + 1_234_567
+    kthreadd = (2, 3 * TICK_NS + 5, 0)
     scan = scanner.scan(
         [
             task(300, start, 9, (40000, 9000 * TICK_NS, 4), nspid=7, pid_ns_level=1, comm=b"new"),
             task(1, 3 * TICK_NS, 2, (0, 0, 0)),
-            task(57, 40 * TICK_NS, 1, (2, 0, 0), flags=int(ExecFlag.KERNEL_THREAD), comm=b"kw"),
+            task(57, 40 * TICK_NS, 1, kthreadd, flags=int(ExecFlag.KERNEL_THREAD), comm=b"kw"),
             task(40000, 8999 * TICK_NS, 4, (1, 0, 0)),  # its pid belongs to a later process
             task(700, 500 * TICK_NS, 1, (1, 0, 0)),  # has ended
             task(77, 1, 1, (1, 0, 0)),  # vanished
         ]
     )
     found = {process.key.tgid: process for process in scan.processes}
-    assert set(found) == {300, 1, 57}
+    assert set(found) == {300, 1, 57, 2}
     assert found[300].key == (300, start, 9)
     assert found[300].exact
     assert found[300].executable == b"/app/worker"
     assert found[57].kernel_thread
-    assert set(scan.starts) == {300, 1, 57, 40000}
+    assert found[2].key == kthreadd  # left out by the kernel, known by its child
+    assert found[2].exact
+    assert set(scan.starts) == {300, 1, 2, 57, 40000}
 
 
 def test_no_tasks_are_no_processes():
@@ -97,7 +100,7 @@ def test_this_machine():
     processes = Scanner(ProcFs(Path("/proc"))).scan().processes
     found = {process.key.tgid: process for process in processes}
     own = found[os.getpid()]
-    assert own.parent_tgid == os.getppid()
+    assert own.parent.tgid == os.getppid()
     assert time.clock_gettime_ns(time.CLOCK_BOOTTIME) - own.key.start_boottime_ns >= 0
     assert own.credentials is not None
     assert own.credentials.euid == os.geteuid()

@@ -477,6 +477,25 @@ def test_scan_of_a_pid_used_again():
     assert processes.resolve(300, 9100 * TICK_NS + 17, 4).process.binary == "/app/worker"
 
 
+def test_scan_that_does_not_find_the_parent():
+    processes = table(PROC)
+    start = 9100 * TICK_NS + 17
+    (found,) = processes.scan([task(300, start, 4, (31_000, 77, 9))])
+    assert ids(found.image) == [IDS.of(300, start, 4), IDS.of(31_000, 77, 9), IDS.kernel()]
+
+
+def test_scan_completes_the_parents_that_the_kernel_left_out():
+    processes = table(PROC)
+    first = (1, 3 * TICK_NS + 99, 2)
+    tini = (40000, 9000 * TICK_NS + 5, 4)
+    found = processes.scan([task(300, 9100 * TICK_NS, 4, tini), task(*tini, first)])
+    assert [lineage.process.exec_id for lineage in found] == [
+        IDS.of(*first),
+        IDS.of(*tini),
+        IDS.of(300, 9100 * TICK_NS, 4),
+    ]
+
+
 def test_scan_without_proc(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         table(tmp_path / "none").scan()

@@ -83,7 +83,10 @@ class Kernel:
     def scan(self, tasks: list[TaskRecord] | None = None) -> Scan:
         assert tasks is not None
         processes = [
-            scanned(ImageKey(each.tgid, each.start_boottime_ns, each.exec_count), each.parent_tgid)
+            scanned(
+                ImageKey(each.tgid, each.start_boottime_ns, each.exec_count),
+                ImageKey(each.parent_tgid, each.parent_start_boottime_ns, each.parent_exec_count),
+            )
             for each in tasks
         ]
         return Scan(processes, {each.key.tgid: ticks(each.key) for each in processes})
@@ -96,15 +99,15 @@ class Kernel:
         while parent.tgid == tgid:
             parent = self.parent_of[parent]
         key = ImageKey(tgid, ticks(process.image), 0)
-        return scanned(key, parent.tgid)._replace(exact=False)
+        return scanned(key, ImageKey(parent.tgid, 0, 0))._replace(exact=False)
 
 
 def ticks(key: ImageKey) -> int:
     return key.start_boottime_ns // TICK_NS * TICK_NS
 
 
-def scanned(key: ImageKey, parent_tgid: int) -> ScannedProcess:
-    return ScannedProcess(key, True, parent_tgid, key.tgid, 0, False, b"comm", ROOT, HOST)
+def scanned(key: ImageKey, parent: ImageKey) -> ScannedProcess:
+    return ScannedProcess(key, True, parent, key.tgid, 0, False, b"comm", ROOT, HOST)
 
 
 class TableMachine(RuleBasedStateMachine):
