@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from typing import TYPE_CHECKING
@@ -24,9 +25,12 @@ def run(
 
     Raises `SetupError` with the end of its standard error if it fails or is not installed.
     """
+    inherited = os.environ if environment is None else environment
+    # Tools for file systems and modules are where only root's PATH leads.
+    variables = {**inherited, "PATH": f"{inherited.get('PATH', '/usr/bin')}:/usr/sbin:/sbin"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+            command, cwd=folder, env=variables, capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
         raise SetupError(f"{command[0]} is not installed") from error
