@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osmia_events.config import parse_pipeline
-from osmia_events.json_decoder import decode
-from osmia_events.json_encoder import JsonEncoder
 from osmia_events.pipeline import Pipeline, PipelineSet
 from osmia_events.protobuf import to_protobuf
-
 from tests.bench.corpus import Corpus
 from tests.bench.measure import Case, Run
 
