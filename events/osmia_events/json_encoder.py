@@ -66,7 +66,8 @@ def remembered_process_json(process: Process) -> msgspec.Raw:
         memo = process.memo = {}
     text: msgspec.Raw | None = memo.get(remembered_process_json)
     if text is None:
-        text = memo[remembered_process_json] = msgspec.Raw(encode_message(process))
+        text = msgspec.Raw(_encode_form(_process_to_form(process)))
+        memo[remembered_process_json] = text
     return text
 
 
@@ -114,12 +115,18 @@ def _to_form(field: WireField) -> ToForm:
         case Kind.TIMESTAMP:
             return format_ns
         case Kind.ENUM:
-            names = {member.value: member.name for member in field.type}
-            return lambda number: names.get(number, number)
+            return _Names((member.value, member.name) for member in field.type).__getitem__
         case Kind.MESSAGE:
             return _message_to_form(field.type)
         case _:
             return _as_it_is
+
+
+class _Names(dict[int, Any]):
+    """The names of an enumeration's members; a number that has none stands for itself."""
+
+    def __missing__(self, number: int) -> int:
+        return number
 
 
 def _as_it_is(value: Any) -> Any:
@@ -193,3 +200,4 @@ _LABELLED = {
     )
     for kind in ARGUMENT_KINDS
 }
+_process_to_form = _message_to_form(Process)

@@ -24,15 +24,17 @@ def format_ns(time_ns: int) -> str:
     that an event is never lost for a wrong clock.
     """
     second, fraction = divmod(time_ns, 1_000_000_000)
-    if not -62_135_596_800 <= second < 253_402_300_800:
+    try:
+        text = _second_text(second)
+    except OverflowError:
         return format_ns(MIN_NS if second < 0 else MAX_NS)
-    if not fraction:
-        return _second_text(second) + "Z"
     if fraction % 1_000:
-        return f"{_second_text(second)}.{fraction:09}Z"
+        return f"{text}.{fraction:09}Z"
+    if not fraction:
+        return text + "Z"
     if fraction % 1_000_000:
-        return f"{_second_text(second)}.{fraction // 1_000:06}Z"
-    return f"{_second_text(second)}.{fraction // 1_000_000:03}Z"
+        return f"{text}.{fraction // 1_000:06}Z"
+    return f"{text}.{fraction // 1_000_000:03}Z"
 
 
 def format_ns_full(time_ns: int) -> str:
