@@ -1,21 +1,23 @@
 """Looks after rotated files: too many are removed, the others compressed.
 
 It does so in a thread of its own: zlib works without the interpreter's lock, so that compressing
-takes nothing from the event loop but processor time.
+takes nothing from the event loop but some processor time.
 """
 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from osmia_agent.export.compression import compress
-from osmia_agent.export.rotation import Backup, BackupNames, expired
+from osmia_agent.export.rotation import BackupNames, expired
 from osmia_agent.export.trouble import Trouble
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_REST_PER_WORK = 3.0
+"""Compressing takes at most a quarter of one processor."""
 
 
 class BackupKeeper:
@@ -31,6 +33,7 @@ class BackupKeeper:
         self._trouble = Trouble(f"look after old files of {path}")
         self._work = threading.Event()
         self._idle = threading.Event()
+        self._closing = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
 
@@ -48,6 +51,7 @@ class BackupKeeper:
         """
         if not self._thread.is_alive():
             return
+        self._closing.set()
         self._idle.wait(timeout_s)
         self._stopping.set()
         self._work.set()
@@ -60,20 +64,30 @@ class BackupKeeper:
         compressed. Raises `OSError`.
         """
         self._remove(self._names.partials(self._list()))
+        gone: set[str] = set()
         while not self._stopping.is_set():
             backups = self._names.backups(self._list())
             surplus = expired(backups, self._keep)
             self._remove([backup.name for backup in surplus])
-            newest = self._next_to_compress([b for b in backups if b not in surplus])
-            if newest is None:
+            plain = [
+                backup.name
+                for backup in backups
+                if not backup.is_compressed and backup not in surplus and backup.name not in gone
+            ]
+            if not plain or not self._compress_backups:
                 return
-            with suppress(FileNotFoundError):  # someone else has removed it meanwhile
-                compress(self._names.directory / newest.name, stopped=self._stopping.is_set)
+            try:
+                compress(self._names.directory / plain[0], rest=self._rest)
+            except FileNotFoundError:  # someone else has removed it meanwhile
+                gone.add(plain[0])
 
-    def _next_to_compress(self, backups: list[Backup]) -> Backup | None:
-        if not self._compress_backups:
-            return None
-        return next((backup for backup in backups if not backup.is_compressed), None)
+    def _rest(self, worked_s: float) -> bool:
+        """Leave the processor to others for a while, unless it is time to close; say when to stop.
+
+        Compressing must not slow down the event loop on a node where files fill up fast.
+        """
+        self._closing.wait(worked_s * _REST_PER_WORK)
+        return self._stopping.is_set()
 
     def _list(self) -> list[str]:
         return [path.name for path in self._names.directory.iterdir()]

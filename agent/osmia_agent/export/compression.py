@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,13 @@ _GZIP_FORMAT = 31
 """zlib's window size for the gzip format."""
 
 
-def compress(path: Path, *, stopped: Callable[[], bool]) -> bool:
+def compress(path: Path, *, rest: Callable[[float], bool]) -> bool:
     """Replace `path` by `path.gz`, of the same permissions and time of change.
 
     The new file is written under another name and put on the disk before it is renamed, and only
     then is the old one removed: a kill at any moment leaves the whole contents under a final name.
-    Returns false, with everything as it was, if `stopped()` turned true meanwhile. Raises
-    `OSError` likewise with everything as it was.
+    After every piece `rest` is told how many seconds of work it was; when it returns true, the work
+    is given up, and false returned with everything as it was. So it is after an `OSError`.
     """
     partial = Path(f"{path}{PARTIAL}")
     try:
@@ -32,11 +33,13 @@ def compress(path: Path, *, stopped: Callable[[], bool]) -> bool:
             status = os.fstat(source.fileno())
             os.fchmod(target.fileno(), status.st_mode & 0o777)
             packer = zlib.compressobj(wbits=_GZIP_FORMAT)
+            started_s = time.monotonic()
             while chunk := source.read(_CHUNK_BYTES):
-                if stopped():
+                target.write(packer.compress(chunk))
+                if rest(time.monotonic() - started_s):
                     partial.unlink()
                     return False
-                target.write(packer.compress(chunk))
+                started_s = time.monotonic()
             target.write(packer.flush())
             target.flush()
             os.fsync(target.fileno())

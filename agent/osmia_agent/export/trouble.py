@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ _log = logging.getLogger(__name__)
 class Trouble:
     """One thing that can go wrong again and again, such as writing to a full disk.
 
-    `what` completes the sentence "cannot ...".
+    `what` completes the sentence "cannot ...". However often it comes and goes, the log gets a
+    line or two in `repeat_s` seconds.
     """
 
     def __init__(
@@ -25,22 +27,22 @@ class Trouble:
         self._repeat_s = repeat_s
         self._clock = clock
         self._times = 0
-        self._told_at = 0.0
+        self._told_at_s = -math.inf
+        self._end_is_due = False
 
     def happened(self, reason: object) -> None:
         """Count a failure; the first, and one every `repeat_s` seconds, is logged."""
         self._times += 1
-        now = self._clock()
-        if self._times == 1:
-            _log.error("cannot %s: %s", self._what, reason)
-        elif now - self._told_at >= self._repeat_s:
-            _log.error("still cannot %s: %s (%d times)", self._what, reason, self._times)
-        else:
-            return
-        self._told_at = now
+        now_s = self._clock()
+        if now_s - self._told_at_s >= self._repeat_s:
+            self._told_at_s = now_s
+            self._end_is_due = True
+            times = f" ({self._times} times)" if self._times > 1 else ""
+            _log.error("cannot %s: %s%s", self._what, reason, times)
 
     def over(self) -> None:
-        """Note a success; logged if there were failures before."""
-        if self._times:
+        """Note a success; logged if a failure was logged before."""
+        if self._end_is_due:
             _log.warning("can %s again, after %d failures", self._what, self._times)
+            self._end_is_due = False
             self._times = 0

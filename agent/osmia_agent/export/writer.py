@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.export.sink import SinkEndedError
+from osmia_agent.export.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class Writer:
         on_end: Callable[[], None] | None = None,
     ) -> None:
         self._sink = sink
+        self._keeping_up = Trouble(f"write the events of pipeline {name} as fast as they come")
         self._max_lines = max_lines
         self._max_bytes = max_bytes
         self._on_end = on_end
@@ -90,8 +92,13 @@ class Writer:
             self._waiting.extend(taken)
             self._queued += len(taken)
             self._queued_bytes += size
-            self._failed_queue += len(lines) - len(taken)
+            lost = len(lines) - len(taken)
+            self._failed_queue += lost
             self._changed.notify()
+        if lost:
+            self._keeping_up.happened(f"its queue is full, {lost} are lost")
+        elif lines:
+            self._keeping_up.over()
 
     def close(self, timeout_s: float) -> bool:
         """Write what is queued and close the sink; false if there was no time for all of it.

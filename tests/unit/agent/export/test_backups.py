@@ -67,6 +67,16 @@ def test_what_a_killed_agent_left_is_finished(tmp_path: Path) -> None:
         assert gzip.decompress(path.read_bytes()) == b"backup %d\n" % number
 
 
+def test_a_backup_that_leads_nowhere_is_left_alone(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    (tmp_path / "x-2026-01-01T00-00-00.002.log").symlink_to("nowhere")
+    BackupKeeper(tmp_path / "x.log", keep=5, compress_backups=True).tidy()
+    assert names(tmp_path) == [
+        "x-2026-01-01T00-00-00.001.log.gz",
+        "x-2026-01-01T00-00-00.002.log",
+    ]
+
+
 def test_closing_waits_for_what_there_is_to_do(tmp_path: Path) -> None:
     keeper = BackupKeeper(tmp_path / "x.log", keep=5, compress_backups=True)
     keeper.close()
@@ -83,9 +93,9 @@ def test_closing_waits_for_what_there_is_to_do(tmp_path: Path) -> None:
 def test_closing_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = threading.Event()
 
-    def compress_slowly(_path: Path, *, stopped: Callable[[], bool]) -> bool:
+    def compress_slowly(_path: Path, *, rest: Callable[[float], bool]) -> bool:
         begun.set()
-        while not stopped():
+        while not rest(0.0):
             time.sleep(0.01)
         return False
 
@@ -119,7 +129,7 @@ BackupKeeper(Path(sys.argv[1]), keep=5, compress_backups=True).tidy()
 
 
 def test_kill_at_any_moment_loses_no_backup(tmp_path: Path) -> None:
-    content = os.urandom(1 << 16).hex().encode() * 40
+    content = os.urandom(1 << 16).hex().encode() * 12
     for delay_ms in (0, 5, 15, 30, 60):
         backup = tmp_path / f"x-2026-01-01T00-00-00.{delay_ms:03d}.log"
         backup.write_bytes(content)

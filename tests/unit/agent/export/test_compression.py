@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def never() -> bool:
+def never(_worked_s: float) -> bool:
     return False
 
 
@@ -23,7 +23,7 @@ def test_the_compressed_file_takes_the_place_of_the_other(tmp_path: Path) -> Non
     path.write_bytes(content)
     path.chmod(0o640)
     os.utime(path, (1_000_000_000, 1_000_000_000))
-    assert compress(path, stopped=never)
+    assert compress(path, rest=never)
     packed = tmp_path / "x.log.gz"
     assert list(tmp_path.iterdir()) == [packed]
     assert gzip.decompress(packed.read_bytes()) == content
@@ -35,7 +35,7 @@ def test_stopping_leaves_everything_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     path.write_bytes(b"x" * 1_000_000)
     answers = iter([False, False, True])
-    assert not compress(path, stopped=lambda: next(answers))
+    assert not compress(path, rest=lambda _: next(answers))
     assert list(tmp_path.iterdir()) == [path]
     assert path.stat().st_size == 1_000_000
 
@@ -46,7 +46,7 @@ def test_failing_leaves_everything_as_it_was(tmp_path: Path, small_files: int) -
         for _ in range(8):
             file.write(os.urandom(small_files // 8))
     with pytest.raises(OSError, match="too large"):
-        compress(path, stopped=never)
+        compress(path, rest=never)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -55,6 +55,6 @@ def test_a_second_attempt_replaces_the_first(tmp_path: Path) -> None:
     path.write_bytes(b"new")
     (tmp_path / "x.log.gz").write_bytes(b"whatever")
     (tmp_path / "x.log.gz.partial").write_bytes(b"torn")
-    assert compress(path, stopped=never)
+    assert compress(path, rest=never)
     assert gzip.decompress((tmp_path / "x.log.gz").read_bytes()) == b"new"
     assert len(list(tmp_path.iterdir())) == 1

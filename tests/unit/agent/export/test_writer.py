@@ -61,7 +61,9 @@ def test_everything_is_written_in_order_before_closing(sink: Recorder) -> None:
     assert statistics.last_export_s > 1_700_000_000
 
 
-def test_a_stalled_sink_holds_up_nobody_and_overflow_is_counted(sink: Recorder) -> None:
+def test_a_stalled_sink_holds_up_nobody_and_overflow_is_counted(
+    sink: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
     sink.go.clear()
     writer = Writer(sink, max_lines=10)
     writer.start()
@@ -70,6 +72,7 @@ def test_a_stalled_sink_holds_up_nobody_and_overflow_is_counted(sink: Recorder) 
     writer.put([b"%d\n" % number for number in range(50)])
     statistics = writer.statistics()
     assert (statistics.queued, statistics.failed_queue, statistics.taken) == (10, 41, 51)
+    assert "as fast as they come: its queue is full, 41 are lost" in caplog.text
     sink.go.set()
     assert writer.close(10)
     assert sink.lines == [b"first\n", *[b"%d\n" % number for number in range(9)]]
