@@ -24,13 +24,18 @@ class MetricsServer:
     """Listens from its construction on, answers from `start` to `close`.
 
     `address` is a host and a port; an empty host is all interfaces, port 0 any free port. Raises
-    `OSError` if the address cannot be listened on.
+    `OSError` that names the address if it cannot be listened on.
     """
 
     def __init__(
         self, address: tuple[str, int], registry: CollectorRegistry, health: Health
     ) -> None:
-        self._server = _Server(address)
+        try:
+            self._server = _Server(address)
+        except OSError as error:
+            host, port = address
+            message = f"metrics cannot be served on {host}:{port}: {error.strerror}"
+            raise OSError(error.errno, message) from None
         self._server.set_app(make_app(registry, health))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True

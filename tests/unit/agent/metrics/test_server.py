@@ -70,8 +70,14 @@ def test_there_is_nothing_else(server: MetricsServer) -> None:
 def test_an_address_in_use_is_an_error(
     server: MetricsServer, registry: CollectorRegistry, health: Health
 ) -> None:
-    with pytest.raises(OSError, match="Address already in use"):
+    complaint = f"metrics cannot be served on 127.0.0.1:{server.port}: Address already in use"
+    with pytest.raises(OSError, match=complaint):
         MetricsServer(("127.0.0.1", server.port), registry, health)
+
+
+def test_an_unknown_host_is_an_error(registry: CollectorRegistry, health: Health) -> None:
+    with pytest.raises(OSError, match=r"served on host\.invalid:80: "):
+        MetricsServer(("host.invalid", 80), registry, health)
 
 
 @pytest.mark.parametrize(("host", "reached"), [("", "127.0.0.1"), ("::1", "[::1]"), ("", "[::1]")])
