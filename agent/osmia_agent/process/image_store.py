@@ -47,6 +47,8 @@ class ImageStore:
         self._ended: list[ProcessImage] = []
         self._ended_before: list[ProcessImage] = []
         self.texts = TextBudget()
+        self.missed_exits = 0
+        """Processes found to have ended without an exit record."""
         self.evicted_ended = 0
         self.evicted_live = 0
         self.shortened = 0
@@ -72,6 +74,12 @@ class ImageStore:
         self._ended.append(image)
         if self.newest.get(image.key.tgid) is image:
             del self.newest[image.key.tgid]
+
+    def end_unseen(self, image: ProcessImage) -> None:
+        """Note that a process is found to have exited, though no record told it."""
+        if not image.kernel_thread:  # no record tells the exit of those
+            self.missed_exits += 1
+        self.end(image)
 
     def expect_end(self, image: ProcessImage) -> None:
         """Keep a living image no longer than an ended one: no record will tell its end."""

@@ -15,14 +15,13 @@ Rules, the contract's unless said otherwise:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from osmia_agent.process.completion import Completion, TableCounters, is_process
 from osmia_agent.process.flags import ProcessFlag
 from osmia_agent.process.identity import ImageKey
 from osmia_agent.process.image import ImageState, ProcessImage
 from osmia_agent.process.image_store import ImageStore
-from osmia_agent.process.scan import ScannedProcess, Scanner, same_start
 from osmia_bpf.records import (
     DataRecord,
     ExecRecord,
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from osmia_agent.process.builder import ProcessBuilder
+    from osmia_agent.process.scan import ScannedProcess, Scanner
     from osmia_events.model import Process
 
 _OLDEST_ANCESTOR = 2
-_MAX_COMPLETED_LINE = 64
 _CLONE = ProcessFlag.CLONE.value
 _MISS = ProcessFlag.MISS.value
 _KERNEL_THREAD = ForkFlag.KERNEL_THREAD.value
@@ -56,22 +55,6 @@ class Lineage(NamedTuple):
     """None only of the kernel, pid 0."""
     ancestors: tuple[Process, ...]
     """From the grandparent up to pid 1 or 2."""
-
-
-@dataclass(slots=True)
-class TableCounters:
-    """What went otherwise than it should; each counts up."""
-
-    repeated_exits: int = 0
-    """Exit records of processes that had exited already: ignored."""
-    superseded: int = 0
-    """Fork and exec records of images that a scan had seen already: ignored."""
-    unknown_parents: int = 0
-    """Processes whose parent neither a record nor `/proc` told: the kernel stands for it."""
-    unknown_processes: int = 0
-    """Processes of which a record gave the identity alone, and `/proc` nothing more."""
-    missed_exits: int = 0
-    """Processes found to have ended without an exit record."""
 
 
 class ProcessTable:
@@ -97,6 +80,7 @@ class ProcessTable:
         self._ancestors = ancestors
         self.store = ImageStore(capacity)
         self._newest = self.store.newest
+        self._completion = Completion(self.store, builder, scanner, self.kernel, self.counters)
         self._exited: dict[tuple[int, int], ProcessImage] = {}
         """Last images of processes that exited in this batch, by tgid and start."""
         self._exited_before: dict[tuple[int, int], ProcessImage] = {}
@@ -116,11 +100,11 @@ class ProcessTable:
         start = record.start_boottime_ns
         previous = self._newest.get(tgid)
         if previous is not None:
-            if _is_process(previous, start):
+            if is_process(previous, start):
                 previous.forked |= previous.key.exec_count == record.exec_count
                 self.counters.superseded += 1
                 return None
-            self._miss_exit(previous)
+            self.store.end_unseen(previous)
         parent = self._stored(
             record.parent_tgid, record.parent_start_boottime_ns, record.parent_exec_count
         )
@@ -147,13 +131,13 @@ class ProcessTable:
         start = record.start_boottime_ns
         previous = self._newest.get(tgid)
         flags = 0
-        if previous is None or not _is_process(previous, start):
-            parent = self._parent_by_proc(tgid, start)
+        if previous is None or not is_process(previous, start):
+            if previous is not None:
+                self.store.end_unseen(previous)
+            parent = self._completion.parent_by_proc(tgid, start)
             parent_process = parent.process
             in_tree = bool(parent_process.in_init_tree)
             flags = _MISS
-            if previous is not None:
-                self._miss_exit(previous)
         elif previous.exact and previous.key.exec_count >= record.exec_count:
             self.counters.superseded += 1
             return None
@@ -185,10 +169,10 @@ class ProcessTable:
             self.counters.repeated_exits += 1
             return None
         image = self._newest.get(tgid)
-        if image is not None and _is_process(image, record.start_boottime_ns):
+        if image is not None and is_process(image, record.start_boottime_ns):
             self.store.end(image)
         else:
-            image = self._unknown(ImageKey(*process_key, record.exec_count))
+            image = self._completion.unknown(ImageKey(*process_key, record.exec_count))
         self._exited[process_key] = image
         return self.lineage(image, ancestors=self._ancestors)
 
@@ -199,7 +183,7 @@ class ProcessTable:
         vanished, self._vanished_before, self._vanished = self._vanished_before, self._vanished, []
         for image in vanished:
             if image.state == _LIVE:
-                self._miss_exit(image)
+                self.store.end_unseen(image)
         self._builder.chunks.expire()
 
     def find(self, tgid: int, start_boottime_ns: int, exec_count: int) -> ProcessImage | None:
@@ -216,11 +200,11 @@ class ProcessTable:
         if image is not None:
             return image
         image = self._newest.get(tgid)
-        if image is not None and _is_process(image, start_boottime_ns):
+        if image is not None and is_process(image, start_boottime_ns):
             return image
         process_key = (tgid, start_boottime_ns)
         image = self._exited.get(process_key) or self._exited_before.get(process_key)
-        return image or self._complete(ImageKey(tgid, start_boottime_ns, exec_count))
+        return image or self._completion.complete(ImageKey(tgid, start_boottime_ns, exec_count))
 
     def lineage(self, image: ProcessImage, *, ancestors: bool) -> Lineage:
         """Return what an event of this image says of its process."""
@@ -241,9 +225,7 @@ class ProcessTable:
         scan = self._scanner.scan(tasks)
         for tgid, image in self._newest.items():
             start = scan.starts.get(tgid)
-            if image.state == _LIVE and (
-                start is None or not _is_process(image, start, ticks=True)
-            ):
+            if image.state == _LIVE and (start is None or not is_process(image, start, ticks=True)):
                 self._vanished.append(image)
         found = []
         for process in scan.processes:
@@ -251,12 +233,12 @@ class ProcessTable:
                 continue
             parent = self._newest.get(process.parent.tgid)
             previous = self._newest.get(process.key.tgid)
-            if previous is not None and _is_process(previous, process.key.start_boottime_ns):
+            if previous is not None and is_process(previous, process.key.start_boottime_ns):
                 forked_by = previous.parent if previous.forked else None
                 parent = forked_by or previous
             if parent is None:
                 parent = self._missing_parent(process)
-            image = self._add_scanned(process, parent)
+            image = self._completion.add(process, parent)
             if not image.kernel_thread:
                 found.append(self.lineage(image, ancestors=self._ancestors))
         return found
@@ -274,8 +256,8 @@ class ProcessTable:
         if image is None:
             return False
         if not process.exact:
-            return _is_process(image, process.key.start_boottime_ns, ticks=True)
-        if not _is_process(image, process.key.start_boottime_ns):
+            return is_process(image, process.key.start_boottime_ns, ticks=True)
+        if not is_process(image, process.key.start_boottime_ns):
             return False
         return not image.exact or image.key.exec_count >= process.key.exec_count
 
@@ -284,7 +266,7 @@ class ProcessTable:
         image = self.resolve(tgid, start_boottime_ns, exec_count)
         if image.state != _GONE:
             return image
-        return self._unknown(ImageKey(tgid, start_boottime_ns, exec_count))
+        return self._completion.unknown(ImageKey(tgid, start_boottime_ns, exec_count))
 
     def _missing_parent(self, process: ScannedProcess) -> ProcessImage:
         """Return what stands for the parent of a process that a scan found without it."""
@@ -292,68 +274,6 @@ class ProcessTable:
             return self._stored(*process.parent)
         self.counters.unknown_parents += process.parent.tgid != 0
         return self.kernel
-
-    def _complete(self, key: ImageKey) -> ProcessImage:
-        scanned = self._scanner.read(key.tgid)
-        if scanned is None or not same_start(key.start_boottime_ns, scanned.key.start_boottime_ns):
-            return self._unknown(key)
-        parent = self._newest_or_proc(scanned.parent.tgid)
-        return self._add_scanned(scanned._replace(key=key, exact=True), parent)
-
-    def _unknown(self, key: ImageKey) -> ProcessImage:
-        image = self.store.images.get(key)
-        if image is None:
-            self.counters.unknown_processes += 1
-            image = ProcessImage(key, self._builder.unknown(key, self.kernel.process), self.kernel)
-            self.store.add_ended(image)
-        return image
-
-    def _parent_by_proc(self, tgid: int, start_boottime_ns: int) -> ProcessImage:
-        scanned = self._scanner.read(tgid)
-        if scanned is None or not same_start(start_boottime_ns, scanned.key.start_boottime_ns):
-            self.counters.unknown_parents += 1
-            return self.kernel
-        return self._newest_or_proc(scanned.parent.tgid)
-
-    def _newest_or_proc(self, tgid: int) -> ProcessImage:
-        """Return the newest image of a process, with all that lies between it and known ones."""
-        line: dict[int, ScannedProcess] = {}
-        image = self.kernel if tgid == 0 else self._newest.get(tgid)
-        while image is None:
-            scanned = self._scanner.read(tgid)
-            if scanned is None or tgid in line or len(line) == _MAX_COMPLETED_LINE:
-                self.counters.unknown_parents += 1
-                image = self.kernel
-                break
-            line[tgid] = scanned
-            tgid = scanned.parent.tgid
-            image = self.kernel if tgid == 0 else self._newest.get(tgid)
-        for scanned in reversed(line.values()):
-            image = self._add_scanned(scanned, image)
-        return image
-
-    def _add_scanned(self, scanned: ScannedProcess, parent: ProcessImage) -> ProcessImage:
-        former = self._newest.get(scanned.key.tgid)
-        if former is not None and not _is_process(former, scanned.key.start_boottime_ns):
-            self._miss_exit(former)
-        image = self.store.images.get(scanned.key)
-        if image is not None:
-            self.store.revive(image)
-            return image
-        image = ProcessImage(
-            scanned.key,
-            self._builder.scanned(scanned, parent.process),
-            parent,
-            exact=scanned.exact,
-            kernel_thread=scanned.kernel_thread,
-        )
-        self.store.add(image)
-        return image
-
-    def _miss_exit(self, image: ProcessImage) -> None:
-        if not image.kernel_thread:  # no record tells the exit of those
-            self.counters.missed_exits += 1
-        self.store.end(image)
 
 
 def ancestors_of(image: ProcessImage) -> tuple[Process, ...]:
@@ -365,11 +285,3 @@ def ancestors_of(image: ProcessImage) -> tuple[Process, ...]:
         if parent is not None and parent.key.tgid:
             ancestors.append(parent.process)
     return tuple(ancestors)
-
-
-def _is_process(image: ProcessImage, start_boottime_ns: int, *, ticks: bool = False) -> bool:
-    """Return whether the process of an image has this start, cut to ticks or exact."""
-    own = image.key.start_boottime_ns
-    if ticks:
-        return same_start(own, start_boottime_ns)
-    return own == start_boottime_ns or (not image.exact and same_start(start_boottime_ns, own))

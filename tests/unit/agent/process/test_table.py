@@ -193,14 +193,14 @@ def test_pid_used_again():
     lineage = the(processes.exec(execution(41, 9000, 6)))
     assert lineage.process.exec_id == IDS.of(41, 9000, 6)
     assert the(processes.exit(exit_(41, 9000, 6))).image is lineage.image
-    assert processes.counters.missed_exits == 0
+    assert processes.store.missed_exits == 0
 
 
 def test_pid_used_again_after_a_lost_exit():
     processes = with_child()
     processes.exec(execution(41, 2000, 6))
     processes.fork(fork(41, 9000, 5, SHELL))
-    assert processes.counters.missed_exits == 1
+    assert processes.store.missed_exits == 1
     for _ in range(2):
         processes.release()
     assert processes.find(41, 2000, 6) is None
@@ -363,7 +363,7 @@ def test_threads_of_the_kernel_do_not_pile_up():
     for _ in range(2):
         processes.release()
     assert len(processes) == before
-    assert processes.counters.missed_exits == 0
+    assert processes.store.missed_exits == 0
 
 
 # Scans
@@ -450,7 +450,7 @@ def test_scan_after_records_were_lost():
     for _ in range(4):
         processes.release()
     assert processes.find(*SHELL) is None
-    assert processes.counters.missed_exits == 1
+    assert processes.store.missed_exits == 1
     assert len(processes) == 2
 
 
@@ -465,7 +465,7 @@ def test_scan_that_finds_a_later_image():
     assert found.process.parent_exec_id == IDS.of(*tini)
     (found,) = processes.scan([*tasks, task(300, start, 7, tini)])
     assert found.process.parent_exec_id == IDS.of(300, start, 5)
-    assert processes.counters.missed_exits == 0
+    assert processes.store.missed_exits == 0
 
 
 def test_scan_of_a_pid_used_again():
@@ -473,7 +473,7 @@ def test_scan_of_a_pid_used_again():
     processes.scan([task(*INIT, (0, 0, 0))])
     processes.fork(fork(300, 5, 4, INIT))
     processes.scan([task(*INIT, (0, 0, 0)), task(300, 9100 * TICK_NS + 17, 4, INIT)])
-    assert processes.counters.missed_exits == 1
+    assert processes.store.missed_exits == 1
     assert processes.resolve(300, 9100 * TICK_NS + 17, 4).process.binary == "/app/worker"
 
 
