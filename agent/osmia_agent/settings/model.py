@@ -30,9 +30,7 @@ class Group(NamedTuple):
 class Settings(BaseModel):
     """What the agent does, decided once at start; immutable."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     export_filename: Annotated[kinds.OptionalPath, Group("Export of events")] = ""
     """File that events are written to as JSON lines; "-" is standard output, empty is no export."""
