@@ -45,7 +45,7 @@ class Scan(NamedTuple):
     processes: list[ScannedProcess]
     """Parents before their children."""
     starts: dict[int, int]
-    """Start on the boot clock, cut to ticks, of every process that has not ended, by tgid."""
+    """Start on the boot clock, cut to ticks, of every process seen that has not ended, by tgid."""
 
 
 class Scanner:
@@ -78,6 +78,11 @@ class Scanner:
             if process is not None:
                 processes[tgid] = process
         return Scan(_parents_first(processes), starts)
+
+    def start(self, tgid: int) -> int | None:
+        """Return the start of a process, cut to ticks; None if it has ended."""
+        stat = self._procfs.stat(tgid)
+        return None if stat is None or stat.ended else stat.start_boottime_ns
 
     def read(self, tgid: int) -> ScannedProcess | None:
         """Read one process from `/proc` alone; None if it is gone."""

@@ -224,8 +224,10 @@ class ProcessTable:
         """
         scan = self._scanner.scan(tasks)
         for tgid, image in self._newest.items():
-            start = scan.starts.get(tgid)
-            if image.state == _LIVE and (start is None or not is_process(image, start, ticks=True)):
+            if image.state != _LIVE:
+                continue
+            start = scan.starts.get(tgid) or self._scanner.start(tgid)
+            if start is None or not is_process(image, start, ticks=True):
                 self._vanished.append(image)
         found = []
         for process in scan.processes:

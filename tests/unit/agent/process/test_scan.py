@@ -50,6 +50,12 @@ def test_read_of_the_dead():
     assert scanner.read(12345) is None
 
 
+def test_start():
+    assert scanner.start(300) == 9100 * TICK_NS
+    assert scanner.start(700) is None
+    assert scanner.start(12345) is None
+
+
 def test_identities_of_the_kernel():
     start = 9100 * TICK_NS + 1_234_567
     kthreadd = (2, 3 * TICK_NS + 5, 0)

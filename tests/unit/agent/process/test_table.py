@@ -454,6 +454,16 @@ def test_scan_after_records_were_lost():
     assert len(processes) == 2
 
 
+def test_scan_keeps_a_living_process_that_the_kernel_left_out():
+    processes = table(PROC)
+    tini = (40000, 9000 * TICK_NS + 5, 4)
+    processes.resolve(*tini)
+    processes.scan([task(*INIT, (0, 0, 0))])
+    for _ in range(3):
+        processes.release()
+    assert processes.find(*tini) is not None
+
+
 def test_scan_that_finds_a_later_image():
     processes = table(PROC)
     tini = (40000, 9000 * TICK_NS + 5, 4)

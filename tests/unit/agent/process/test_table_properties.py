@@ -91,6 +91,10 @@ class Kernel:
         ]
         return Scan(processes, {each.key.tgid: ticks(each.key) for each in processes})
 
+    def start(self, tgid: int) -> int | None:
+        process = self.living.get(tgid)
+        return ticks(process.image) if process else None
+
     def read(self, tgid: int) -> ScannedProcess | None:
         process = self.living.get(tgid)
         if process is None:
