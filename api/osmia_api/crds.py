@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from osmia_api.tracing_policy.base import PolicyModel, states_default
+from osmia_api.resource.base import ResourceModel, states_default
 from osmia_api.tracing_policy.policy import (
     GROUP,
     VERSION,
@@ -94,7 +94,7 @@ def write_crds(directory: Path) -> None:
 
 
 def _definition(
-    model: type[PolicyModel],
+    model: type[ResourceModel],
     *,
     plural: str,
     short_name: str,
@@ -130,7 +130,7 @@ def _definition(
     }
 
 
-def _object_schema(model: type[PolicyModel]) -> Schema:
+def _object_schema(model: type[ResourceModel]) -> Schema:
     schema = structural_schema(model)
     properties = schema["properties"]
     for name in ("apiVersion", "kind"):
@@ -143,7 +143,7 @@ def _object_schema(model: type[PolicyModel]) -> Schema:
     }
 
 
-def structural_schema(model: type[PolicyModel]) -> Schema:
+def structural_schema(model: type[ResourceModel]) -> Schema:
     """Build the OpenAPI v3 schema of a model in the form that custom resources must have.
 
     No references and no alternatives; a field that may be absent is not nullable; only defaults
@@ -158,7 +158,7 @@ class _SchemaGenerator(GenerateJsonSchema):
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         result = super().model_schema(schema)
-        model: type[PolicyModel] = schema["cls"]
+        model: type[ResourceModel] = schema["cls"]
         result.pop("description", None)  # each field says what it uses the model for
         if validations := [
             {"rule": rule.cel, "message": rule.message} for rule in model.rules if rule.cel
@@ -204,11 +204,11 @@ def _inlined(schema: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 @functools.cache
-def _field_texts(model: type[PolicyModel]) -> dict[str, str]:
+def _field_texts(model: type[ResourceModel]) -> dict[str, str]:
     """Read the docstrings of a model's fields, also inherited ones, by their names in YAML."""
     texts: dict[str, str] = {}
     for owner in reversed(model.__mro__):
-        if not issubclass(owner, PolicyModel):
+        if not issubclass(owner, ResourceModel):
             continue
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
         assert isinstance(definition, ast.ClassDef)

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from osmia_api.tracing_policy.base import (
+from osmia_api.resource.base import (
     Bool,
     Int32,
-    PolicyModel,
+    ResourceModel,
     Rule,
     Text,
     Uint31,
@@ -30,7 +30,7 @@ ActionName = Literal[
 _NEW_TARGETS = ("arg_new_symbol", "arg_new_addr", "arg_new_offset")
 
 
-class Action(PolicyModel):
+class Action(ResourceModel):
     """One action with its parameters."""
 
     action: ActionName

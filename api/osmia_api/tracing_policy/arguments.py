@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from osmia_api.tracing_policy.base import Bool, Defaulted, PolicyModel, Text, Uint31
+from osmia_api.resource.base import Bool, Defaulted, ResourceModel, Text, Uint31
 
 ArgumentType = Literal[
     "auto",
@@ -60,7 +60,7 @@ ArgumentType = Literal[
 ]
 
 
-class Argument(PolicyModel):
+class Argument(ResourceModel):
     """One value that a hook reads."""
 
     index: Uint31

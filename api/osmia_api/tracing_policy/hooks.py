@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from osmia_api.tracing_policy.arguments import Argument
-from osmia_api.tracing_policy.base import Bool, Defaulted, OrAbsent, PolicyModel, Rule, Text, Uint63
+from osmia_api.resource.base import Bool, Defaulted, OrAbsent, ResourceModel, Rule, Text, Uint63
 from osmia_api.tracing_policy.selectors import Selector
 
 Tags = Annotated[tuple[Text, ...], Field(max_length=16)]
@@ -18,7 +18,7 @@ _RETURN_NEEDS_ARGUMENT = Rule(
 _TARGETS = ("symbols", "addrs", "offsets")
 
 
-class Hook(PolicyModel):
+class Hook(ResourceModel):
     """What all kinds of hooks have."""
 
     message: Text = ""
@@ -31,7 +31,7 @@ class Hook(PolicyModel):
     """Which calls matter: the first selector that matches decides. Without any, all calls do."""
 
 
-class IgnoreMissing(PolicyModel):
+class IgnoreMissing(ResourceModel):
     """What to overlook when a function is hooked."""
 
     call_not_found: Bool = False
@@ -70,7 +70,7 @@ class Tracepoint(Hook):
     """Attach to the raw tracepoint: index then counts arguments, not fields of the format."""
 
 
-class IgnoreDigest(PolicyModel):
+class IgnoreDigest(ResourceModel):
     """What to overlook when a binary is hooked."""
 
     digest_verification_failure: Bool = False

@@ -4,12 +4,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from osmia_api.tracing_policy.base import Bool, OrAbsent, PolicyModel, Rule, Text
+from osmia_api.resource.base import Bool, OrAbsent, ResourceModel, Rule, Text
 from osmia_api.tracing_policy.hooks import Kprobe, LsmHook, Tracepoint, Uprobe, Usdt
-from osmia_api.tracing_policy.label_selector import HostSelector, LabelSelector
-from osmia_api.tracing_policy.metadata import ClusterMetadata, NamespacedMetadata
+from osmia_api.resource.label_selector import HostSelector, LabelSelector
+from osmia_api.resource.metadata import ClusterMetadata, NamespacedMetadata
 from osmia_api.tracing_policy.selectors import Selector
-from osmia_api.tracing_policy.status import PolicyStatus
+from osmia_api.resource.status import ResourceStatus
 
 GROUP = "cilium.io"
 VERSION = "v1alpha1"
@@ -17,7 +17,7 @@ VERSION = "v1alpha1"
 ListType = Literal["syscalls", "generated_syscalls", "generated_ftrace"]
 
 
-class ListSpec(PolicyModel):
+class ListSpec(ResourceModel):
     """Functions or system calls under one name."""
 
     name: Text
@@ -33,14 +33,14 @@ class ListSpec(PolicyModel):
     """Reserved; has no effect in a policy."""
 
 
-class Enforcer(PolicyModel):
+class Enforcer(ResourceModel):
     """Calls that NotifyEnforcer can override."""
 
     calls: tuple[Text, ...]
     """System calls, security_ functions, or list:NAME."""
 
 
-class Option(PolicyModel):
+class Option(ResourceModel):
     """A setting of this policy."""
 
     name: Text
@@ -50,7 +50,7 @@ class Option(PolicyModel):
     """Its value; for policy-mode, enforce or monitor."""
 
 
-class TracingPolicySpec(PolicyModel):
+class TracingPolicySpec(ResourceModel):
     """What to watch, where, and what to do about it."""
 
     kprobes: tuple[Kprobe, ...] = ()
@@ -85,7 +85,7 @@ class TracingPolicySpec(PolicyModel):
     """Host processes that the policy applies to: {} for all of them."""
 
 
-class TracingPolicy(PolicyModel):
+class TracingPolicy(ResourceModel):
     """Watches places in the kernel and in programs, reports what happens, and can stop it."""
 
     api_version: Text = ""
@@ -96,11 +96,11 @@ class TracingPolicy(PolicyModel):
     """Name, labels and annotations."""
     spec: TracingPolicySpec
     """What to watch, where, and what to do about it."""
-    status: OrAbsent[PolicyStatus] = None
+    status: OrAbsent[ResourceStatus] = None
     """State of the policy in the cluster."""
 
 
-class TracingPolicyNamespaced(PolicyModel):
+class TracingPolicyNamespaced(ResourceModel):
     """A TracingPolicy for the pods of its namespace."""
 
     api_version: Text = ""
@@ -111,7 +111,7 @@ class TracingPolicyNamespaced(PolicyModel):
     """Name, namespace, labels and annotations."""
     spec: TracingPolicySpec
     """What to watch, where, and what to do about it."""
-    status: OrAbsent[PolicyStatus] = None
+    status: OrAbsent[ResourceStatus] = None
     """State of the policy in the cluster."""
 
     rules: ClassVar[tuple[Rule, ...]] = (

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from osmia_api.tracing_policy.actions import Action
-from osmia_api.tracing_policy.base import Bool, Defaulted, OrAbsent, PolicyModel, Text, Uint31
-from osmia_api.tracing_policy.label_selector import HostSelector, LabelSelector
+from osmia_api.resource.base import Bool, Defaulted, OrAbsent, ResourceModel, Text, Uint31
+from osmia_api.resource.label_selector import HostSelector, LabelSelector
 
 ArgumentOperator = Literal[
     "Equal",
@@ -63,7 +63,7 @@ NamespaceName = Literal[
 CapabilitySet = Literal["Effective", "Inheritable", "Permitted"]
 
 
-class ArgumentSelector(PolicyModel):
+class ArgumentSelector(ResourceModel):
     """A condition on an argument."""
 
     operator: ArgumentOperator
@@ -76,7 +76,7 @@ class ArgumentSelector(PolicyModel):
     """Values to compare with, as text."""
 
 
-class BinarySelector(PolicyModel):
+class BinarySelector(ResourceModel):
     """A condition on the path of a running binary."""
 
     operator: BinaryOperator
@@ -87,7 +87,7 @@ class BinarySelector(PolicyModel):
     """Match children of a matching process as well (In and NotIn)."""
 
 
-class PidSelector(PolicyModel):
+class PidSelector(ResourceModel):
     """A condition on the process id."""
 
     operator: SetOperator
@@ -100,7 +100,7 @@ class PidSelector(PolicyModel):
     """The ids are those of the process's own PID namespace, not the host's."""
 
 
-class NamespaceSelector(PolicyModel):
+class NamespaceSelector(ResourceModel):
     """A condition on a namespace that the process is in."""
 
     namespace: NamespaceName
@@ -111,7 +111,7 @@ class NamespaceSelector(PolicyModel):
     """Inode numbers of namespaces, or host_ns."""
 
 
-class NamespaceChangesSelector(PolicyModel):
+class NamespaceChangesSelector(ResourceModel):
     """A condition on namespaces that changed since the process began to run its binary."""
 
     operator: SetOperator
@@ -120,7 +120,7 @@ class NamespaceChangesSelector(PolicyModel):
     """Kinds of namespaces, such as Mnt or Pid."""
 
 
-class CapabilitySelector(PolicyModel):
+class CapabilitySelector(ResourceModel):
     """A condition on the capabilities of the process."""
 
     type: Defaulted[CapabilitySet] = "Effective"
@@ -133,7 +133,7 @@ class CapabilitySelector(PolicyModel):
     """Look only at processes in another user namespace than the host's."""
 
 
-class WorkloadSelector(PolicyModel):
+class WorkloadSelector(ResourceModel):
     """Which workloads a selector applies to."""
 
     pod_selector: OrAbsent[LabelSelector] = None
@@ -144,7 +144,7 @@ class WorkloadSelector(PolicyModel):
     """Host processes: {} for all of them."""
 
 
-class Selector(PolicyModel):
+class Selector(ResourceModel):
     """Conditions that must all hold, and the actions that follow."""
 
     label: Text = ""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from osmia_api.tracing_policy.base import Bool, PolicyModel, Rule, Text
+from osmia_api.resource.base import Bool, ResourceModel, Rule, Text
 
 MAX_ANNOTATION_BYTES = 256 * 1024
 
@@ -121,7 +121,7 @@ Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 Generation = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
 
-class _MetadataModel(PolicyModel):
+class _MetadataModel(ResourceModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: object) -> object:

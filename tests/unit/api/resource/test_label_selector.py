@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .policies import policy, problems, read, selector
+from ..tracing_policy.policies import policy, problems, read, selector
 
 PLACES = ["nodeSelector", "podSelector", "containerSelector"]
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from osmia_api.tracing_policy.base import PolicyModel, Rule, Text
+from osmia_api.resource.base import ResourceModel, Rule, Text
 
 LabelOperator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 LabelValue = Annotated[
@@ -15,7 +15,7 @@ LabelValue = Annotated[
 _ATOMIC_LIST: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
 
-class LabelRequirement(PolicyModel):
+class LabelRequirement(ResourceModel):
     """A condition on the label `key`."""
 
     key: Text
@@ -26,7 +26,7 @@ class LabelRequirement(PolicyModel):
     """Values to compare with, for In and NotIn."""
 
 
-class LabelSelector(PolicyModel):
+class LabelSelector(ResourceModel):
     """Selects by labels; all conditions must hold, and none means everything."""
 
     model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})

@@ -7,12 +7,12 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from osmia_api.tracing_policy.base import (
+from osmia_api.resource.base import (
     Bool,
     Defaulted,
     Int32,
     OrAbsent,
-    PolicyModel,
+    ResourceModel,
     Rule,
     Text,
     Uint31,
@@ -20,11 +20,11 @@ from osmia_api.tracing_policy.base import (
 )
 
 
-class Inner(PolicyModel):
+class Inner(ResourceModel):
     some_name: Text
 
 
-class Sample(PolicyModel):
+class Sample(ResourceModel):
     call: Text
     two_words: Text = ""
     filled: Defaulted[Bool] = True

@@ -79,7 +79,7 @@ class Rule(NamedTuple):
     holds: Callable[[Any], bool]
 
 
-class PolicyModel(BaseModel):
+class ResourceModel(BaseModel):
     """Base of the models: immutable, camelCase outside, snake_case inside."""
 
     model_config = ConfigDict(

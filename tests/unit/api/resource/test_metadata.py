@@ -8,7 +8,7 @@ import pytest
 
 from osmia_api.tracing_policy import policy_from_object
 
-from .policies import policy, problems
+from ..tracing_policy.policies import policy, problems
 
 NAMES = ["a", "0", "a-b", "a.b", "a.b-c", "5", "x" * 253, f"{'a.' * 126}a"]
 BAD_NAMES = [

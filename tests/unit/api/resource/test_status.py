@@ -8,7 +8,7 @@ import pytest
 
 from osmia_api.tracing_policy import policy_from_object
 
-from .policies import policy, problems
+from ..tracing_policy.policies import policy, problems
 
 READY = {
     "type": "Ready",

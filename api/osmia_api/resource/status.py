@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from osmia_api.tracing_policy.base import OrAbsent, PolicyModel, Text, Uint31, Uint63
+from osmia_api.resource.base import OrAbsent, ResourceModel, Text, Uint31, Uint63
 
 MAX_FAILURES = 10
 
 ConditionType = Literal["Accepted", "Programmed", "Ready", "Degraded"]
 
 
-class Condition(PolicyModel):
+class Condition(ResourceModel):
     """One aspect of the state, in the form common to Kubernetes."""
 
     type: ConditionType
@@ -30,7 +30,7 @@ class Condition(PolicyModel):
     """Why, in words for people."""
 
 
-class NodeCounts(PolicyModel):
+class NodeCounts(ResourceModel):
     """How many nodes the policy is for, and how many have it."""
 
     desired: Uint31 = 0
@@ -43,7 +43,7 @@ class NodeCounts(PolicyModel):
     """programmed/desired, for the column of kubectl get."""
 
 
-class NodeFailure(PolicyModel):
+class NodeFailure(ResourceModel):
     """Why the policy is not in force on a node."""
 
     node: Text
@@ -52,7 +52,7 @@ class NodeFailure(PolicyModel):
     """What the agent reports, with the place in the policy."""
 
 
-class PolicyStatus(PolicyModel):
+class ResourceStatus(ResourceModel):
     """State of the policy in the cluster. Written by the operator."""
 
     conditions: tuple[Condition, ...] = Field(
