@@ -75,9 +75,14 @@ class MaskCompiler:
         if message is Process:
             dropped["memo"] = None
 
+        if not masked:
+            return lambda value: structs.replace(value, **dropped)
+
         def mask(value: Any) -> Any:
-            changes = {name: inner(getattr(value, name)) for name, inner in masked}
-            return structs.replace(value, **dropped, **changes)
+            changes = dropped.copy()
+            for name, inner in masked:
+                changes[name] = inner(getattr(value, name))
+            return structs.replace(value, **changes)
 
         return mask
 

@@ -73,6 +73,8 @@ class PatternSet:
 
     def matching_bytes(self, data: bytes) -> list[int]:
         """Do as `matching` for UTF-8."""
+        if len(self._searches) == 1:
+            return sorted(self._searches[0](data) or ())
         return sorted(index for search in self._searches for index in search(data) or ())
 
     def search(self, text: str) -> bool:

@@ -102,7 +102,10 @@ class _ProcessVerdicts:
             return self._all
         met = self._without
         for bit, conditions in self._conditions:
-            if all(condition(process) for condition in conditions):
+            for condition in conditions:
+                if not condition(process):
+                    break
+            else:
                 met |= bit
         remember(process, self._key, met)
         return met

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -273,9 +272,7 @@ _JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(sorted(FilterConfig.model_fields)), _JSON))
 def test_any_json_is_a_filter_or_an_error(fields: dict[str, Any]) -> None:
-    started = time.process_time()
     try:
         parse_pipeline({"allowList": [fields], "fieldFilters": [fields], "rateLimit": fields})
     except ConfigError as error:
         str(error).encode()  # can be written to a log
-    assert time.process_time() - started < 1

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,9 +51,7 @@ def test_a_number_of_too_many_digits_is_an_error() -> None:
     st.binary() | st.text().map(str.encode) | st.text(alphabet='{}[]":,\\1e-. \n').map(str.encode)
 )
 def test_random_bytes_never_crash(data: bytes) -> None:
-    started = time.process_time()
     try:
         list(read_objects(data))
     except JsonObjectError as error:
         str(error).encode()  # can be written to a log
-    assert time.process_time() - started < 0.1

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,9 +90,8 @@ def test_remembered_names_are_bounded_and_right() -> None:
 )
 def test_patterns_that_blow_up_backtracking_engines_end_at_once(pattern: str) -> None:
     text = "x" * 100_000
-    started = time.process_time()
-    PatternSet([pattern, "foo"]).search(text)
-    assert time.process_time() - started < 5  # a backtracking engine would need centuries
+    # A backtracking engine would need centuries, and the test would never end.
+    assert PatternSet([pattern, "^x"]).search(text)
 
 
 @given(st.text(), st.text())
