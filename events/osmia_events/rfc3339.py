@@ -45,10 +45,13 @@ def format_ns_full(time_ns: int) -> str:
 
 def parse_ns(text: str) -> int:
     """Read a time with any offset and up to nine digits of fraction. Raises ValueError."""
-    if len(text) == 30 and text[19] == "." and text[29] == "Z" and text.isascii():
+    # The two lengths that almost all times have: nine digits of fraction, and none.
+    if len(text) == 30 and text[19] == "." and text[29] == "Z":
         fraction = text[20:29]
-        if fraction.isdecimal():
+        if fraction.isdecimal() and fraction.isascii():
             return _parse_second(text[:19]) * 1_000_000_000 + int(fraction)
+    elif len(text) == 20 and text[19] == "Z":
+        return _parse_second(text[:19]) * 1_000_000_000
     return _parse_any(text)
 
 

@@ -87,37 +87,47 @@ def camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def test_events_that_name_the_same_process_share_it() -> None:
+def processes_of(decoder: JsonDecoder, lines: list[bytes]) -> list[Process | None]:
+    bodies = [decoder.decode(line).body for line in lines]
+    return [body.process for body in bodies if isinstance(body, ProcessKprobe)]
+
+
+def kprobe_of(pid: int) -> bytes:
+    return encode(Event(ProcessKprobe(Process(pid=pid))))
+
+
+def test_events_that_name_a_process_again_and_again_share_it() -> None:
+    first, second, third, fourth = processes_of(JsonDecoder(), [kprobe_of(1)] * 4)
+
+    assert second is third is fourth
+    assert first is not second
+    assert first == second
+
+
+def test_process_and_parent_may_be_the_same_object() -> None:
+    line = encode(Event(ProcessKprobe(Process(pid=1), Process(pid=1))))
     decoder = JsonDecoder()
-    line = encode(Event(ProcessKprobe(Process(pid=1), Process(pid=2), "f")))
 
-    first, second = decoder.decode(line).body, decoder.decode(line).body
+    bodies = [decoder.decode(line).body for _ in range(2)]
 
-    assert isinstance(first, ProcessKprobe)
-    assert isinstance(second, ProcessKprobe)
-    assert first.process is second.process
-    assert first.parent is second.parent
+    assert isinstance(bodies[1], ProcessKprobe)
+    assert bodies[1].process is bodies[1].parent
 
 
 def test_no_more_processes_are_remembered_than_allowed() -> None:
-    decoder = JsonDecoder(max_processes=2)
-    lines = [encode(Event(ProcessKprobe(Process(pid=pid)))) for pid in range(3)]
+    lines = [kprobe_of(pid) for pid in (0, 0, 1, 1, 2, 2, 2, 0)]
 
-    seen = [decoder.decode(line).body for line in [*lines, lines[2], lines[0]]]
-    processes = [body.process for body in seen if isinstance(body, ProcessKprobe)]
+    found = processes_of(JsonDecoder(max_processes=2), lines)
 
-    assert processes[3] is processes[2]
-    assert processes[4] is not processes[0]
-    assert processes[4] == processes[0]
+    assert found[5] is found[6]
+    assert found[7] is not found[1]
+    assert found[7] == found[1]
 
 
 def test_one_line_at_a_time_shares_nothing() -> None:
-    line = encode(Event(ProcessKprobe(Process(pid=1))))
-    first, second = decode(line).body, decode(line).body
+    bodies = [decode(kprobe_of(1)).body for _ in range(3)]
 
-    assert isinstance(first, ProcessKprobe)
-    assert isinstance(second, ProcessKprobe)
-    assert first.process is not second.process
+    assert len({id(body.process) for body in bodies if isinstance(body, ProcessKprobe)}) == 3
 
 
 @pytest.mark.parametrize(
