@@ -63,10 +63,10 @@ class JsonDecoder:
 
     def _process_from_json(self, text: msgspec.Raw) -> Process:
         key = bytes(text)
-        process = self._processes.get(key)
-        if process is not None:
-            return process
-        process = _process_from_form(_read_process_form(key))
+        known = self._processes.get(key)
+        if known is not None:
+            return known
+        process: Process = _process_from_form(_read_process_form(key))
         # Most are never met again, and holding on to them costs a sixth of the speed.
         digest = hash(key)
         if digest not in self._met_once:
