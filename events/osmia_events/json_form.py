@@ -49,10 +49,11 @@ def form_class(message: type[Message]) -> Any:
     if all(map(is_own_form, fields)) and not message.besides_fields:
         return message
     bodies = EVENT_BODIES if message is Event else {}
+    hints = get_type_hints(message, include_extras=True)
     return msgspec.defstruct(
         message.__name__,
         [(name, form_class(body) | None, None) for name, body in bodies.items()]
-        + [_member(message, field) for field in fields],
+        + [_member(message, field, hints[field.attribute]) for field in fields],
         omit_defaults=True,
         forbid_unknown_fields=True,
         gc=False,
@@ -70,16 +71,16 @@ def is_remembered(message: type[Message], field: WireField) -> bool:
     )
 
 
-def _member(message: type[Message], field: WireField) -> tuple[str, Any, Any]:
+def _member(message: type[Message], field: WireField, hint: Any) -> tuple[str, Any, Any]:
+    default = None
     if is_own_form(field):
-        hint = get_type_hints(message, include_extras=True)[field.attribute]
         default = getattr(message(), field.attribute)
     else:
-        hint, default = _hint(message, field), None
+        hint = _form_hint(message, field)
     return field.attribute, hint, msgspec.field(name=field.name, default=default)
 
 
-def _hint(message: type[Message], field: WireField) -> Any:
+def _form_hint(message: type[Message], field: WireField) -> Any:
     if field.kind in _AS_TEXT:
         one: Any = str
     elif is_remembered(message, field):
