@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from osmia_bpf.btf import VMLINUX, Btf, BtfError
+from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import BaseSensorOptions, Compiled, ProgramKind, Source, base_sensor
 
 if TYPE_CHECKING:
@@ -38,13 +39,15 @@ class CompileError(Exception):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to compile."""
 
-    recipe: BaseSensorOptions
+    recipe: BaseSensorOptions | PolicyRecipe
     btf_path: str = str(VMLINUX)
     kinds: tuple[ProgramKind, ...] = tuple(ProgramKind)
     """The kinds of program that the kernel lets one attach."""
 
     def source(self, btf: Btf) -> Source:
-        """Return the C to compile."""
+        """Return the C to compile. Raises `BtfError`, or `HookError` for a policy of no sense."""
+        if isinstance(self.recipe, PolicyRecipe):
+            return self.recipe.source(btf, self.kinds)
         return base_sensor(btf, self.recipe, self.kinds)
 
 
@@ -146,7 +149,7 @@ def _package_files(folder: Traversable, prefix: str = "") -> list[tuple[str, byt
     for entry in folder.iterdir():
         if entry.is_dir():
             found += _package_files(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith((".py", ".c", ".h")):
+        elif entry.name.endswith((".py", ".c", ".h", ".json")):
             found.append((prefix + entry.name, entry.read_bytes()))
     return found
 

@@ -23,9 +23,18 @@ _PSEUDO_MAP_FD = 1
 _TYPES = {
     ProgramKind.TRACEPOINT: (ProgramType.TRACING, AttachType.TRACE_RAW_TP),
     ProgramKind.FENTRY: (ProgramType.TRACING, AttachType.TRACE_FENTRY),
+    ProgramKind.FEXIT: (ProgramType.TRACING, AttachType.TRACE_FEXIT),
+    ProgramKind.MODIFY_RETURN: (ProgramType.TRACING, AttachType.MODIFY_RETURN),
+    ProgramKind.LSM: (ProgramType.LSM, AttachType.LSM_MAC),
     ProgramKind.KPROBE: (ProgramType.KPROBE, AttachType.NONE),
+    ProgramKind.KRETPROBE: (ProgramType.KPROBE, AttachType.NONE),
+    ProgramKind.KPROBE_MULTI: (ProgramType.KPROBE, AttachType.TRACE_KPROBE_MULTI),
+    ProgramKind.UPROBE: (ProgramType.KPROBE, AttachType.NONE),
+    ProgramKind.URETPROBE: (ProgramType.KPROBE, AttachType.NONE),
+    ProgramKind.FORMATTED_TRACEPOINT: (ProgramType.TRACEPOINT, AttachType.NONE),
     ProgramKind.ITERATOR: (ProgramType.TRACING, AttachType.TRACE_ITER),
 }
+_BOUND_TYPES = (ProgramType.TRACING, ProgramType.LSM)
 
 
 class ProgramSet:
@@ -34,9 +43,15 @@ class ProgramSet:
     Everything is released by `close`, or when the process ends, whichever comes first.
     """
 
-    def __init__(self, compiled: Compiled, max_entries: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        compiled: Compiled,
+        max_entries: Mapping[str, int],
+        shared: Mapping[str, int] | None = None,
+    ) -> None:
         """Create the maps. `max_entries` sets sizes by map name (a ring's in bytes).
 
+        `shared` are descriptors, by name, of maps that are there already and stay their owner's.
         Raises `BpfError` if the kernel refuses one.
         """
         self._compiled = {item.program.name: item for item in compiled.programs}
@@ -46,6 +61,9 @@ class ProgramSet:
         self._map_fds: list[int] = []
         try:
             for spec in compiled.maps:
+                if shared and spec.name in shared:
+                    self._map_fds.append(shared[spec.name])
+                    continue
                 self._create_map(spec, max_entries.get(spec.name, spec.max_entries))
         except BpfError:
             self.close()
@@ -67,6 +85,11 @@ class ProgramSet:
         """Descriptors of the loaded programs by function name."""
         return self._programs
 
+    @property
+    def map_fds(self) -> Mapping[str, int]:
+        """Descriptors of the maps that belong to this set, by name."""
+        return self._maps
+
     def start(self) -> None:
         """Load and attach every program but iterators, callees before their callers.
 
@@ -83,13 +106,14 @@ class ProgramSet:
         """Load one program and return its descriptor; a tail call is put into its map."""
         item = self._compiled[name]
         program = item.program
-        program_type, attach_type = _TYPES[program.caller_kind or program.kind]
+        kind = program.caller_kind or program.kind
+        program_type, attach_type = _TYPES[kind]
         fd = bpf.load_program(
             program_type,
             name,
             self._with_map_fds(item),
             attach_type=attach_type,
-            btf_id=0 if program.kind is ProgramKind.KPROBE else program.btf_id,
+            btf_id=program.btf_id if program_type in _BOUND_TYPES else 0,
         )
         self._programs[name] = fd
         if program.kind is ProgramKind.TAIL_CALL:

@@ -123,9 +123,7 @@ _EVENT_FIELDS = {
     "perf_event": ("attr",),
 }
 _SKB_FIELDS = {
-    "sk_buff": (
-        *("len", "hash", "mark", "priority", "head", "network_header", "transport_header"),
-    )
+    "sk_buff": (*("len", "hash", "mark", "priority", "head", "network_header", "transport_header"),)
 }
 
 TYPES: dict[str, ArgumentType] = {
@@ -287,7 +285,3 @@ TYPES: dict[str, ArgumentType] = {
     )
 }
 """By name; `auto` and `iov_iter` are not among them."""
-
-READERS: dict[Family | str, str] = {
-    Family.FILE: "text",
-}

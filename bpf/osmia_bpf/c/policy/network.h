@@ -1,6 +1,7 @@
 // Sockets, packets and addresses.
 
 #define AF_UNIX 1
+#define UNIX_PATH_BYTES 108
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
@@ -11,6 +12,7 @@ inlined u16 from_network(u16 number)
     return __builtin_bswap16(number);
 }
 
+#ifdef HAVE_sock__sk_type
 inlined s32 read_sock(struct sock_value *to, struct sock *sock)
 {
     to->cookie = (u64)sock;
@@ -34,7 +36,9 @@ inlined s32 read_sock(struct sock_value *to, struct sock *sock)
     to->destination_port = from_network(READ(sock, __sk_common.skc_dport));
     return sock ? 0 : -14;
 }
+#endif
 
+#ifdef HAVE_sk_buff__head
 inlined s32 read_skb(struct skb_value *to, struct sk_buff *skb)
 {
     to->hash = READ(skb, hash);
@@ -77,6 +81,7 @@ inlined s32 read_skb(struct skb_value *to, struct sk_buff *skb)
     }
     return 0;
 }
+#endif
 
 // An address of the kernel or, as an argument of a system call, of a process.
 inlined s32 read_sockaddr(struct sockaddr_value *to, u64 address)
@@ -112,4 +117,15 @@ inlined s32 read_sockaddr(struct sockaddr_value *to, u64 address)
     }
     to->port = from_network(*(u16 *)(raw + 2));
     return error;
+}
+
+// The path of a Unix socket's address becomes its text; that of an abstract one begins with NUL.
+inlined s32 read_unix_address(struct sockaddr_value *to, struct slot *slot, u64 address)
+{
+    s32 error = read_sockaddr(to, address);
+    slot->from = 0;
+    slot->size = 0;
+    if (error || to->family != AF_UNIX)
+        return error;
+    return read_bytes(slot, address + 2, UNIX_PATH_BYTES);
 }

@@ -1,5 +1,6 @@
 // Other objects of the kernel that arguments point to.
 
+#ifdef HAVE_user_namespace__level
 inlined s32 read_user_namespace(struct user_namespace_value *to, struct user_namespace *ns)
 {
     to->level = READ(ns, level);
@@ -8,7 +9,9 @@ inlined s32 read_user_namespace(struct user_namespace_value *to, struct user_nam
     to->inode = READ(ns, ns.inum);
     return ns ? 0 : -14;
 }
+#endif
 
+#ifdef HAVE_cred__securebits
 inlined s32 read_cred(struct cred_value *to, const struct cred *cred)
 {
     to->uid = READ(cred, uid.val);
@@ -30,6 +33,7 @@ inlined s32 read_cred(struct cred_value *to, const struct cred *cred)
     to->inode = READ(ns, ns.inum);
     return cred ? 0 : -14;
 }
+#endif
 
 // The attributes of BPF_PROG_LOAD; the kernel has copied them by the time that a hook sees them.
 inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
@@ -49,6 +53,7 @@ inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
     return error;
 }
 
+#ifdef HAVE_bpf_prog__aux
 inlined s32 read_bpf_prog(struct bpf_program_value *to, struct bpf_prog *program)
 {
     to->type = READ(program, type);
@@ -56,7 +61,9 @@ inlined s32 read_bpf_prog(struct bpf_program_value *to, struct bpf_prog *program
     struct bpf_prog_aux *more = READ(program, aux);
     return bpf_probe_read_kernel(to->name, 16, (void *)&more->name);
 }
+#endif
 
+#ifdef HAVE_bpf_map__map_type
 inlined s32 read_bpf_map(struct bpf_map_value *to, struct bpf_map *map)
 {
     to->type = READ(map, map_type);
@@ -65,7 +72,9 @@ inlined s32 read_bpf_map(struct bpf_map_value *to, struct bpf_map *map)
     to->max_entries = READ(map, max_entries);
     return bpf_probe_read_kernel(to->name, 16, (void *)&map->name);
 }
+#endif
 
+#ifdef HAVE_perf_event__attr
 inlined s32 read_perf_event(struct perf_event_value *to, struct slot *slot, struct perf_event *event)
 {
     to->type = READ(event, attr.type);
@@ -78,7 +87,9 @@ inlined s32 read_perf_event(struct perf_event_value *to, struct slot *slot, stru
         read_string(slot, function);
     return event ? 0 : -14;
 }
+#endif
 
+#ifdef HAVE_module__taints
 inlined s32 read_module(struct module_value *to, struct slot *slot, struct module *module)
 {
     to->taints = READ(module, taints);
@@ -86,7 +97,9 @@ inlined s32 read_module(struct module_value *to, struct slot *slot, struct modul
     to->signature_ok = 0;
     return read_string(slot, (u64)&module->name);
 }
+#endif
 
+#ifdef HAVE_load_info__name
 inlined s32 read_load_info(struct module_value *to, struct slot *slot, struct load_info *info)
 {
     to->taints = 0;
@@ -96,3 +109,4 @@ inlined s32 read_load_info(struct module_value *to, struct slot *slot, struct lo
 #endif
     return read_string(slot, (u64)READ(info, name));
 }
+#endif

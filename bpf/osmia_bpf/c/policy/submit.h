@@ -3,6 +3,7 @@
 struct policy_settings {
     u32 policy;   // number under which records name it
     u32 enforce;  // 0: tell what would be done, and do nothing
+    u64 follow[FOLLOWERS];  // the bits in struct process that stand for conditions
 };
 
 // Of each hook: generated = submitted + dropped.

@@ -125,3 +125,17 @@ inlined u32 time_for_children_namespace_of(struct task_struct *task)
     return 0;
 }
 #endif
+
+// The number of a system call, with a bit for calls that came through the 32 bit ABI.
+inlined u64 syscall_id(u64 id)
+{
+    struct task_struct *task = current_task();
+#ifdef HAVE_thread_info__status
+    if (OF(task, thread_info.status) & 0x2)  // TS_COMPAT
+        id |= 1ULL << 32;
+#else
+    if (OF(task, thread_info.flags) & 1UL << 22)  // TIF_32BIT
+        id |= 1ULL << 32;
+#endif
+    return id;
+}

@@ -2,6 +2,7 @@
 
 #define TEXT_BYTES 4096
 #define NAME_BYTES 256
+#define IOVEC_PIECES 8
 #define WALK_COMPONENTS 64  // per program run; tail calls go on where one run ends
 
 struct slot {
@@ -12,6 +13,15 @@ struct slot {
     // Behind the text there are zeros, as many as the longest value that it is compared with.
     char text[TEXT_BYTES + SLOT_REST_BYTES];
 };
+
+// Where the last `length` bytes of a text of `size` bytes begin; it must not be shorter.
+inlined const char *text_end(const char *text, u32 size, u32 length)
+{
+    u32 at = size - length;
+    opaque(at);
+    at &= TEXT_BYTES - 1;
+    return text + at;
+}
 
 #define IS_KERNEL_ADDRESS(address) ((s64)(address) < 0)
 
@@ -44,6 +54,42 @@ inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
     return error;
 }
 
+// Copies the pieces of a vector one behind the other, as many as fit.
+inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 *whole)
+{
+    struct {
+        u64 base, length;
+    } piece;
+    u32 at = 0;
+    s32 error = 0;
+    *whole = 0;
+    slot->from = 0;
+#pragma unroll
+    for (int i = 0; i < IOVEC_PIECES; i++) {
+        if (i >= count)
+            break;
+        error = bpf_probe_read_user(&piece, sizeof(piece), (void *)(address + i * sizeof(piece)));
+        if (error)
+            break;
+        *whole += piece.length;
+        u32 room = TEXT_BYTES - at;
+        u32 part = piece.length < room ? piece.length : room;
+        opaque(part);
+        part &= TEXT_BYTES - 1;
+        opaque(at);
+        at &= TEXT_BYTES - 1;
+        if (at + part > TEXT_BYTES)
+            break;
+        error = bpf_probe_read_user(&slot->text[at], part, (void *)piece.base);
+        if (error)
+            break;
+        at += part;
+    }
+    slot->size = at;
+    return error;
+}
+
+#ifdef HAVE_dentry__d_name
 // Begins a path; `dentry` and `mount` are where it ends.
 inlined void start_path(struct slot *slot, struct dentry *dentry, struct vfsmount *mount)
 {
@@ -154,3 +200,4 @@ inlined struct file *file_of_descriptor(struct task_struct *task, s32 descriptor
     bpf_probe_read_kernel(&file, sizeof(file), open + descriptor);
     return file;
 }
+#endif

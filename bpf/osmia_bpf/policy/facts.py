@@ -1,0 +1,104 @@
+"""What the passes have to know of a kernel and of the node that it runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from osmia_bpf.btf import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from osmia_bpf.btf import Btf
+    from osmia_bpf.programs import ProgramKind
+
+TRACEFS = Path("/sys/kernel/tracing")
+KALLSYMS = Path("/proc/kallsyms")
+
+
+@dataclass(frozen=True)
+class FormatField:
+    """One field of a tracepoint's format: offset and size in bytes."""
+
+    declaration: str
+    name: str
+    offset: int
+    size: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class KernelFacts:
+    """One kernel. Files are read when they are asked for; a test passes folders of its own."""
+
+    btf: Btf
+    machine: str
+    kinds: frozenset[ProgramKind]
+    """The kinds of program that can be attached."""
+    override_return: bool = False
+    """Kprobes can set a function's return value."""
+    host_namespaces: Mapping[str, int] = field(default_factory=dict)
+    """Inode numbers of the host's namespaces, by names as in the contract's matchNamespaces."""
+    tracefs: Path = TRACEFS
+    kallsyms: Path = KALLSYMS
+    root: Path = Path("/")
+    """Below it are the files of the host, for uprobes."""
+
+    def tracepoint(self, subsystem: str, event: str) -> list[FormatField] | None:
+        """Return the fields of a tracepoint in their order; None if there is no such tracepoint.
+
+        Raises OSError if tracefs is not there.
+        """
+        events = self.tracefs / "events"
+        path = events / subsystem / event / "format"
+        if not path.is_file():
+            if not events.is_dir():
+                raise FileNotFoundError(f"{events} is missing: mount tracefs")
+            return None
+        return parse_format(path.read_text())
+
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """Names of the kernel's functions; empty where they cannot be read."""
+        try:
+            text = self.kallsyms.read_text()
+        except OSError:
+            return frozenset()
+        return frozenset(
+            parts[2] for line in text.splitlines() if (parts := line.split())[1] in {"t", "T"}
+        )
+
+    @cached_property
+    def traceable(self) -> tuple[str, ...]:
+        """Names of the functions that ftrace can hook; empty where it does not tell."""
+        try:
+            text = (self.tracefs / "available_filter_functions").read_text()
+        except OSError:
+            return ()
+        return tuple(line.split()[0] for line in text.splitlines() if line.strip())
+
+    def has_function(self, name: str) -> bool:
+        """Tell whether the kernel has a function of this name."""
+        return self.btf.find(name, Kind.FUNC) is not None or name in self.symbols
+
+    def has_current_task_btf(self) -> bool:
+        """Tell whether programs get the current task as a typed pointer."""
+        return self.btf.enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf") is not None
+
+
+_FIELD = re.compile(r"\s*field:(.+?);\s*offset:(\d+);\s*size:(\d+);\s*signed:([01]);")
+
+
+def parse_format(text: str) -> list[FormatField]:
+    """Return the fields of a format file, common ones included, in the file's order."""
+    fields = []
+    for match in map(_FIELD.match, text.splitlines()):
+        if match:
+            declaration, offset, size, signed = match.groups()
+            name = re.sub(r"\[.*\]$", "", declaration).split()[-1].lstrip("*")
+            fields.append(FormatField(declaration, name, int(offset), int(size), signed == "1"))
+    return fields

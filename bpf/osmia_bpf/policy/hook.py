@@ -1,0 +1,73 @@
+"""A hook whose names and types are resolved for one kernel: what conditions and sources are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from osmia_api.problems import Path
+    from osmia_api.tracing_policy.selectors import Selector
+    from osmia_bpf.policy.types import ArgumentType
+    from osmia_bpf.programs import ProgramKind
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One value that a hook reads."""
+
+    type: ArgumentType
+    index: int
+    """The function's argument, the field of a format, or the place in `data`."""
+    label: str
+    raw: str
+    """C for what the hook hands over, 64 bits."""
+    size: str = ""
+    """C for the size of a buffer."""
+    at_return: bool = False
+    """To be read when the function returns."""
+
+    @property
+    def number(self) -> str:
+        """C for the value of a number, extended to 64 bits."""
+        sign = "s" if self.type.signed else "u"
+        if self.type.pointer:
+            return f"read_word({self.raw}, 8)"
+        if self.type.bits == 64:
+            return f"({sign}64)({self.raw})"
+        return f"({sign}64)({sign}{self.type.bits})({self.raw})"
+
+
+@dataclass(frozen=True)
+class ResolvedHook:
+    """One hook of a policy."""
+
+    number: int
+    """Place among the policy's hooks that can be done."""
+    path: Path
+    section: str
+    """Name of the list in the policy's spec."""
+    kind: ProgramKind
+    targets: tuple[str, ...]
+    """Functions, `subsystem/event`, a raw tracepoint, an LSM hook or `path`."""
+    btf_id: int
+    name: str
+    """What events call it."""
+    arguments: tuple[Argument, ...]
+    """The policy's args, then its data."""
+    data_from: int
+    """Where data begins in `arguments`."""
+    selectors: tuple[Selector, ...]
+    message: str
+    tags: tuple[str, ...]
+    returned: Argument | None = None
+    return_kind: ProgramKind | None = None
+    offset: int = 0
+    """Of uprobes without a symbol: the offset in the file."""
+    reference_counter: int = 0
+    """Of uprobes: the offset of a counter that is up while somebody watches."""
+
+    @property
+    def can_override(self) -> bool:
+        """Whether the program's own result becomes the function's."""
+        return self.kind.value in {"lsm", "fmod_ret"}

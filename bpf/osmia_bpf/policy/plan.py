@@ -1,0 +1,221 @@
+"""The pass that decides which programs a policy becomes on one kernel, and the whole C of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from osmia_bpf.headers import struct_definitions
+from osmia_bpf.policy import lists
+from osmia_bpf.policy.actions import ACTION_COUNTS, ENFORCING, Effect, effect
+from osmia_bpf.policy.conditions import Conditions, SelectorTests
+from osmia_bpf.policy.problems import HookError, Place
+from osmia_bpf.policy.resolve import CallNotFoundError, Resolver
+from osmia_bpf.policy.schema import (
+    ArgumentSchema,
+    FollowerSchema,
+    HookProblem,
+    HookSchema,
+    PolicySchema,
+)
+from osmia_bpf.policy.source import HookSource
+from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
+from osmia_bpf.programs import Source, c_source
+
+if TYPE_CHECKING:
+    from osmia_api.tracing_policy import TracingPolicySpec
+    from osmia_bpf.policy.facts import KernelFacts
+    from osmia_bpf.policy.hook import Argument, ResolvedHook
+
+TASK_FIELDS: dict[str, tuple[str, ...]] = {
+    "thread_info": ("status", "flags"),
+    "task_struct": (
+        *("thread_info", "flags", "pid", "tgid", "group_leader", "thread_pid", "start_boottime"),
+        *("real_start_time", "self_exec_id", "cred", "nsproxy", "files", "fs"),
+    ),
+    "cred": ("cap_permitted", "cap_effective", "cap_inheritable", "user_ns"),
+    "nsproxy": (
+        *("uts_ns", "ipc_ns", "mnt_ns", "pid_ns_for_children", "net_ns"),
+        *("time_ns", "time_ns_for_children", "cgroup_ns"),
+    ),
+    "ns_common": ("inum",),
+    "uts_namespace": ("ns",),
+    "ipc_namespace": ("ns",),
+    "mnt_namespace": ("ns",),
+    "pid_namespace": ("ns",),
+    "net": ("ns",),
+    "cgroup_namespace": ("ns",),
+    "user_namespace": ("ns",),
+    "time_namespace": ("ns",),
+    "upid": ("nr", "ns"),
+    "pid": ("level", "numbers"),
+}
+"""What the C of every policy may read."""
+
+# Generated tests stand in more parentheses than a person would write.
+_QUIET = '#pragma clang diagnostic ignored "-Wparentheses-equality"\n'
+_SLOT_REST_BYTES = 256
+_MODE_OPTION = "policy-mode"
+_METHOD_OPTION = "override-method"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A policy's hooks as they can be done on one kernel, and those that cannot."""
+
+    hooks: tuple[HookSource, ...]
+    problems: tuple[HookProblem, ...]
+    conditions: Conditions
+    enforced: bool
+
+    @property
+    def fields(self) -> dict[str, tuple[str, ...]]:
+        """The fields of kernel structs that the C needs."""
+        fields = {name: list(members) for name, members in TASK_FIELDS.items()}
+        for hook in self.hooks:
+            for argument in hook.hook.arguments:
+                for name, members in argument.type.fields.items():
+                    known = fields.setdefault(name, [])
+                    known += [member for member in members if member not in known]
+        return {name: tuple(members) for name, members in fields.items()}
+
+    def schema(self) -> PolicySchema:
+        """Return what the agent has to know of the programs."""
+        return PolicySchema(
+            hooks=tuple(map(_schema, self.hooks)),
+            problems=self.problems,
+            followers=tuple(
+                FollowerSchema(follower.binaries, follower.pids, follower.namespaced)
+                for follower in self.conditions.followers
+            ),
+            uses_processes=self.conditions.uses_processes,
+            enforces=any(
+                number in ENFORCING
+                for hook in self.hooks
+                for _, done in hook.selectors
+                for number in done.numbers
+            ),
+            enforced=self.enforced,
+        )
+
+    def source(self) -> Source:
+        """Return the C of the policy; without hooks that can be done there is none."""
+        details = msgspec.msgpack.encode(self.schema())
+        if not self.hooks:
+            return Source(text="", programs=(), details=details)
+        facts = self.conditions.facts
+        rest = max(_SLOT_REST_BYTES, (self.conditions.longest_text + 15) & ~7)
+        defines = {
+            "HOOKS": len(self.hooks),
+            "SELECTORS": sum(max(1, len(hook.selectors)) for hook in self.hooks),
+            "ACTION_COUNTS": ACTION_COUNTS,
+            "FOLLOWERS": max(1, len(self.conditions.followers)),
+            "SLOT_REST_BYTES": rest,
+        }
+        if facts.has_current_task_btf():
+            defines["HAVE_CURRENT_TASK_BTF"] = 1
+        files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h"]
+        if self.conditions.uses_processes:
+            files.append("processes.h")
+        parts = [f"#define {name} {value}\n" for name, value in defines.items()]
+        parts += [_QUIET, struct_definitions(facts.btf, self.fields), c_source("read.h")]
+        parts += [c_source(f"policy/{name}") for name in files]
+        parts += self.conditions.functions
+        parts += [hook.text() for hook in self.hooks]
+        programs = tuple(program for hook in self.hooks for program in hook.programs())
+        return Source(text="\n".join(parts), programs=programs, details=details)
+
+
+def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:
+    """Return how a policy is done on a kernel.
+
+    Raises `HookError` if the policy as a whole makes no sense. A hook that cannot be done becomes
+    one of the plan's problems; the others are not affected.
+    """
+    validate(spec)
+    problems: list[HookProblem] = []
+    list_values = {}
+    for at, each in enumerate(spec.lists):
+        try:
+            list_values[each.name] = lists.elements(each, facts, Place(("spec", "lists", at)))
+        except HookError as error:
+            problems.append(HookProblem(error.path, error.message))
+    options = {option.name: option.value for option in spec.options}
+    resolver = Resolver(
+        facts,
+        spec,
+        list_values,
+        prefer_override_return=options.get(_METHOD_OPTION) == "override-return",
+    )
+    conditions = Conditions(facts, list_values)
+    hooks: list[HookSource] = []
+    selectors = 0
+    for section, place, model in hooks_of(spec):
+        try:
+            validate_hook(section, model, place)
+            resolved = resolver.hooks(model, len(hooks), section, place)
+            sources = []
+            for hook in resolved:
+                source = HookSource(
+                    hook,
+                    _selectors(hook, conditions),
+                    selectors,
+                    facts,
+                    uses_followers=bool(conditions.followers),
+                )
+                sources.append(source)
+                selectors += max(1, len(source.selectors))
+        except CallNotFoundError as error:
+            problems.append(HookProblem(error.path, error.message, ignored=True))
+        except HookError as error:
+            problems.append(HookProblem(error.path, error.message))
+        else:
+            hooks += sources
+    return Plan(
+        hooks=tuple(hooks),
+        problems=tuple(problems),
+        conditions=conditions,
+        enforced=options.get(_MODE_OPTION) != "monitor",
+    )
+
+
+def _selectors(hook: ResolvedHook, conditions: Conditions) -> list[tuple[SelectorTests, Effect]]:
+    place = Place(hook.path)
+    return [
+        (
+            conditions.of_selector(hook, selector, place / "selectors" / at),
+            effect(selector, place / "selectors" / at),
+        )
+        for at, selector in enumerate(hook.selectors)
+    ] or [(SelectorTests(), Effect())]
+
+
+def _schema(source: HookSource) -> HookSchema:
+    hook = source.hook
+    programs = source.programs()
+    return HookSchema(
+        path=hook.path,
+        section=hook.section,
+        name=hook.name,
+        targets=hook.targets,
+        offset=hook.offset,
+        reference_counter=hook.reference_counter,
+        program=source.name,
+        return_program=next((p.name for p in programs if p.name.endswith("_return")), ""),
+        stages=tuple(p.name for p in programs if p.caller_kind is not None),
+        arguments=tuple(map(_argument, hook.arguments)),
+        data_from=hook.data_from,
+        returned=_argument(hook.returned) if hook.returned else None,
+        message=hook.message,
+        tags=hook.tags,
+        first_selector=source.first_selector,
+        selector_labels=tuple(selector.label for selector in hook.selectors),
+    )
+
+
+def _argument(argument: Argument) -> ArgumentSchema:
+    return ArgumentSchema(
+        argument.type.name, argument.type.struct, argument.label, argument.at_return
+    )

@@ -1,0 +1,123 @@
+"""The pass that finds what no kernel could do: rules that go beyond the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osmia_bpf.policy.problems import Place
+
+if TYPE_CHECKING:
+    from osmia_api.tracing_policy import TracingPolicySpec
+    from osmia_api.tracing_policy.hooks import Hook
+
+SECTIONS = ("kprobes", "fentries", "tracepoints", "uprobes", "usdts", "lsmhooks")
+MAX_ARGUMENTS = 5
+MAX_SELECTORS = 5
+MAX_MESSAGE_BYTES = 256
+MAX_TAG_BYTES = 128
+
+_MIN_TEXT_BYTES = 2
+_MAX_CONDITIONS = 5
+_MAX_NAMESPACE_ENTRIES = 10
+_OPTIONS = {
+    "policy-mode": ("enforce", "monitor"),
+    "override-method": ("fmod-ret", "override-return"),
+}
+_ENFORCING = ("Sigkill", "Signal", "Override", "NotifyEnforcer")
+_ESCAPES = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
+
+
+def hooks_of(spec: TracingPolicySpec) -> list[tuple[str, Place, Hook]]:
+    """Return all hooks of a policy: their section, place and model."""
+    return [
+        (section, Place(("spec", section, at)), hook)
+        for section in SECTIONS
+        for at, hook in enumerate(getattr(spec, section))
+    ]
+
+
+def validate(spec: TracingPolicySpec) -> None:
+    """Raise `HookError` for the first rule that the policy as a whole breaks."""
+    used = [section for section in SECTIONS if getattr(spec, section)]
+    if len(used) > 1:
+        Place(("spec", used[1])).fail(
+            f"a policy has one kind of hooks, and this one has {used[0]} already"
+        )
+    if spec.enforcers:
+        Place(("spec", "enforcers")).fail("not supported by this version")
+    if spec.loader:
+        Place(("spec", "loader")).fail("not supported by this version")
+    for at, option in enumerate(spec.options):
+        known = _OPTIONS.get(option.name)
+        if known and option.value not in known:
+            Place(("spec", "options", at, "value")).fail(
+                f"{option.value!r} is not one of {', '.join(known)}"
+            )
+
+
+def validate_hook(section: str, hook: Hook, place: Place) -> None:
+    """Raise `HookError` for the first rule that a hook breaks, whatever the kernel."""
+    if section == "usdts":
+        place.fail("not supported by this version")
+    data = getattr(hook, "data", ())
+    if len(hook.args) + len(data) > MAX_ARGUMENTS:
+        (place / "args").fail(f"at most {MAX_ARGUMENTS} arguments, data included")
+    if len(hook.selectors) > MAX_SELECTORS:
+        (place / "selectors").fail(f"at most {MAX_SELECTORS} selectors")
+    for at, selector in enumerate(hook.selectors):
+        where = place / "selectors" / at
+        if len(selector.match_args) + len(selector.match_data) > _MAX_CONDITIONS:
+            (where / "matchArgs").fail(f"at most {_MAX_CONDITIONS} entries, matchData included")
+        if len(selector.match_namespaces) > _MAX_NAMESPACE_ENTRIES:
+            (where / "matchNamespaces").fail(f"at most {_MAX_NAMESPACE_ENTRIES} entries")
+        if section == "fentries":
+            for which, action in enumerate(selector.match_actions):
+                if action.action in _ENFORCING:
+                    (where / "matchActions" / which).fail(f"{action.action} is not for fentries")
+    message_text(hook.message, place / "message")
+    tag_texts(hook.tags, place / "tags")
+
+
+def message_text(text: str, place: Place) -> str:
+    """Return a hook's message as events show it: at most 256 bytes, escaped as Go's %q does."""
+    if not text:
+        return ""
+    if len(text.encode()) < _MIN_TEXT_BYTES:
+        place.fail(f"{text!r} is too short: at least {_MIN_TEXT_BYTES} bytes")
+    return escaped(_cut(text, MAX_MESSAGE_BYTES))
+
+
+def tag_texts(tags: tuple[str, ...], place: Place) -> tuple[str, ...]:
+    """Return a hook's tags as events show them."""
+    for at, tag in enumerate(tags):
+        if len(tag) < _MIN_TEXT_BYTES:
+            (place / at).fail(f"{tag!r} is too short: at least {_MIN_TEXT_BYTES} characters")
+    return tuple(escaped(_cut(tag, MAX_TAG_BYTES)) for tag in tags)
+
+
+def escaped(text: str) -> str:
+    """Return text without what is not printable, in Go's notation."""
+    return "".join(_ESCAPES.get(char) or _shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode(errors="ignore")
