@@ -67,7 +67,7 @@ def type_name(field: Any) -> str:
     if field.type_name:
         name: str = field.type_name
         return name.removeprefix(".tetragon.").replace(".google.protobuf.", "google.")
-    return Field.Type.Name(field.type).removeprefix("TYPE_").lower()
+    return str(Field.Type.Name(field.type)).removeprefix("TYPE_").lower()
 
 
 def service_line(service: descriptor_pb2.ServiceDescriptorProto) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 from importlib import resources
 
 import pytest
@@ -56,7 +57,7 @@ def test_calls(arguments: tuple[KprobeArgument, ...], expected: str) -> None:
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64", "riscv64"])
 def test_the_default_abi_is_the_machines(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syscall_tables.platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
 
     expected = {"x86_64": "x64", "aarch64": "arm64"}.get(machine, "x64")
     assert syscall_tables.default_abi() == expected
