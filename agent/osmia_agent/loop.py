@@ -66,10 +66,13 @@ class EventLoop:
         """Make `run` return; a wake-up of the descriptor given to it makes it do so at once."""
         self._stopping = True
 
-    def run(self, wake_fd: int) -> None:
-        """Scan, then read until stopped. `wake_fd` becomes readable when there is news."""
+    def start(self) -> None:
+        """Scan the processes that are there."""
         self._rescan()
         self._health.first_scan_done()
+
+    def run(self, wake_fd: int) -> None:
+        """Read until stopped. `wake_fd` becomes readable when there is news."""
         busy = False
         with select.epoll() as poll:
             poll.register(self._sensor.ring.fd, select.EPOLLIN)
@@ -116,9 +119,8 @@ class EventLoop:
             self._rescan()
 
     def _rescan(self) -> None:
-        tasks = self._sensor.tasks()
         try:
-            events = self._lifecycle.scan(tasks)
+            events = self._lifecycle.scan(self._sensor.tasks)
         except OSError as error:
             logger.error("the live processes cannot be listed: %s", error)
             return

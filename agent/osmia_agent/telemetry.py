@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from osmia_agent.metrics.sources import (
     KernelStatistics,
     ProcessStatistics,
     RecordCounts,
-    Sources,
 )
 
 if TYPE_CHECKING:
-    from osmia_agent.export.pipelines import RunningPipelines
     from osmia_agent.loop import EventLoop
-    from osmia_agent.metrics import EventCounter
     from osmia_agent.process.table import ProcessTable
     from osmia_agent.sensors.base import BaseSensor
     from osmia_agent.sensors.lifecycle import LifecycleEvents
 
 
-def agent_sources(
-    events: EventCounter,
-    exports: RunningPipelines,
-    sensor: BaseSensor,
-    loop: EventLoop,
-    lifecycle: LifecycleEvents,
-    table: ProcessTable,
-) -> Sources:
-    """Return the sources of the metrics of an agent that reads a kernel."""
-    return Sources(
-        version=version("osmia"),
-        events=events,
-        pipelines=exports.snapshots,
-        kernel=lambda: _kernel(sensor, loop, lifecycle),
-        processes=lambda: _processes(table),
-        errors=lambda: {"handler": lifecycle.undecodable},
-    )
-
-
-def _kernel(sensor: BaseSensor, loop: EventLoop, lifecycle: LifecycleEvents) -> KernelStatistics:
+def kernel_statistics(
+    sensor: BaseSensor, loop: EventLoop, lifecycle: LifecycleEvents
+) -> KernelStatistics:
+    """Count the records of the base sensor."""
     return KernelStatistics(
         records={
             kind.name.lower(): RecordCounts(*counts) for kind, counts in sensor.counts().items()
@@ -52,7 +32,8 @@ def _kernel(sensor: BaseSensor, loop: EventLoop, lifecycle: LifecycleEvents) -> 
     )
 
 
-def _processes(table: ProcessTable) -> ProcessStatistics:
+def process_statistics(table: ProcessTable) -> ProcessStatistics:
+    """Count the processes of the table."""
     store = table.store
     counters = table.counters
     return ProcessStatistics(

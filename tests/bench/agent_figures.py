@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class _Agent:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.log = ""
 
-    def __enter__(self) -> _Agent:
+    def __enter__(self) -> Self:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             if "ready after" in line:

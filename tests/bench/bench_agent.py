@@ -1,6 +1,6 @@
 """The agent's event path: records at the end of a ring buffer to lines in a file.
 
-The ring is a file laid out as the kernel lays out its own (`tests/unit/agent/kernel/synthetic_ring.py`),
+The ring is a file laid out as the kernel lays out its own (`SyntheticRing` of the unit tests),
 filled with records as the base sensor's programs make them: for each process a fork, an exec with
 five arguments, and an exit. All that follows is the agent itself: reader, process table, pipeline
 without filters, writer thread and file.

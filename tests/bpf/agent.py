@@ -34,7 +34,8 @@ class Agent:
             *options,
         ]
         self._read = 0
-        self._events = []
+        self._history = []
+        self._since = 0
         self.process = None
 
     def __enter__(self):
@@ -69,16 +70,24 @@ class Agent:
             assert status == 0, self.log_text()
         return status
 
+    def forget(self):
+        """Leave what has been written so far out of `events`: process ids come round again."""
+        self._since = len(self.history())
+
     def events(self):
-        """Return all events so far, as parsed JSON."""
+        """Return the events since the last `forget`, as parsed JSON."""
+        return self.history()[self._since :]
+
+    def history(self):
+        """Return all events so far."""
         if self.path.exists():
             with self.path.open("rb") as file:
                 file.seek(self._read)
                 whole = file.read().rpartition(b"\n")[0]
             if whole:
                 self._read += len(whole) + 1
-                self._events += map(json.loads, whole.split(b"\n"))
-        return self._events
+                self._history += map(json.loads, whole.split(b"\n"))
+        return self._history
 
     def of_pid(self, pid, kind="process_exec"):
         """Return the bodies of one kind whose process has this pid, in order."""

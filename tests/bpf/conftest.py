@@ -47,15 +47,20 @@ def bpf_lib(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def agent(tmp_path_factory, bpf_lib):
-    """An agent with default options."""
+def agent_of_session(tmp_path_factory, bpf_lib):
     with Agent(tmp_path_factory.mktemp("agent"), bpf_lib) as running:
         yield running
 
 
+@pytest.fixture
+def agent(agent_of_session):
+    """An agent with default options, and the events of this test."""
+    agent_of_session.forget()
+    return agent_of_session
+
+
 @pytest.fixture(scope="session")
-def full_agent(tmp_path_factory, bpf_lib):
-    """An agent with every option that adds fields."""
+def full_agent_of_session(tmp_path_factory, bpf_lib):
     with Agent(
         tmp_path_factory.mktemp("full"),
         bpf_lib,
@@ -67,3 +72,10 @@ def full_agent(tmp_path_factory, bpf_lib):
         "--cluster-name=test-cluster",
     ) as running:
         yield running
+
+
+@pytest.fixture
+def full_agent(full_agent_of_session):
+    """An agent with every option that adds fields, and the events of this test."""
+    full_agent_of_session.forget()
+    return full_agent_of_session

@@ -14,7 +14,12 @@ from osmia_agent.process.procfs import TICK_NS, ProcFs, ProcStat
 from osmia_bpf.records import Credentials, ExecFlag, Namespaces, TaskRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    ReadTasks = Callable[[], Iterable[TaskRecord] | None]
+
+
+_FOLLOW_TIMES = 5
 
 
 class ScannedProcess(NamedTuple):
@@ -55,9 +60,13 @@ class Scanner:
         self._procfs = procfs
         self._environment = environment
 
-    def scan(self, tasks: Iterable[TaskRecord] | None = None) -> Scan:
+    def scan(
+        self, tasks: Iterable[TaskRecord] | None = None, again: ReadTasks | None = None
+    ) -> Scan:
         """Scan all processes; `tasks` are the kernel's own records of them, if at hand.
 
+        `again` reads these records anew: a process that has executed another file since `tasks`
+        were read would get that file's strings under its old identity, so it is read once more.
         A process that vanishes meanwhile is left out. Raises OSError if `/proc` cannot be listed.
         """
         records = None if tasks is None else {task.tgid: task for task in tasks}
@@ -77,7 +86,27 @@ class Scanner:
                 process = process._replace(key=key, exact=True) if is_same else None
             if process is not None:
                 processes[tgid] = process
+        if again is not None:
+            self._follow_execs(processes, again)
         return Scan(_parents_first(processes), starts)
+
+    def _follow_execs(self, processes: dict[int, ScannedProcess], read_tasks: ReadTasks) -> None:
+        """Read those again that have executed something meanwhile, until none has."""
+        for _ in range(_FOLLOW_TIMES):
+            changed = [
+                task
+                for task in read_tasks() or ()
+                if (known := processes.get(task.tgid)) is not None
+                and known.key.start_boottime_ns == task.start_boottime_ns
+                and known.key.exec_count != task.exec_count
+            ]
+            if not changed:
+                return
+            for task in changed:
+                stat = self._procfs.stat(task.tgid)
+                process = stat and self._process(task.tgid, stat, task)
+                if process is not None:
+                    processes[task.tgid] = process
 
     def start(self, tgid: int) -> int | None:
         """Return the start of a process, cut to ticks; None if it has ended."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from osmia_agent.process.builder import ProcessBuilder
-    from osmia_agent.process.scan import ScannedProcess, Scanner
+    from osmia_agent.process.scan import ReadTasks, ScannedProcess, Scanner
     from osmia_events.model import Process
 
 _OLDEST_ANCESTOR = 2
@@ -215,14 +215,18 @@ class ProcessTable:
             ancestors_of(image) if ancestors else (),
         )
 
-    def scan(self, tasks: Iterable[TaskRecord] | None = None) -> list[Lineage]:
+    def scan(
+        self, tasks: Iterable[TaskRecord] | None = None, again: ReadTasks | None = None
+    ) -> list[Lineage]:
         """Compare the table with the live processes; return those that are new, parents first.
+
+        `tasks` and `again` are as for `Scanner.scan`.
 
         Images that are known keep their identity. Of processes that are gone the exit record may
         still be on its way: they end when it has not come by the end of the next batch. Threads
         of the kernel are added, but have no event. Raises OSError if `/proc` cannot be listed.
         """
-        scan = self._scanner.scan(tasks)
+        scan = self._scanner.scan(tasks, again)
         for tgid, image in self._newest.items():
             if image.state != _LIVE:
                 continue

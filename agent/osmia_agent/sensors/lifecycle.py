@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from osmia_agent.process.clock import Clock
+    from osmia_agent.process.scan import ReadTasks
     from osmia_agent.process.table import Lineage, ProcessTable
-    from osmia_bpf.records import TaskRecord
 
 
 class Origin(NamedTuple):
@@ -40,14 +40,15 @@ class LifecycleEvents:
         self.undecodable = 0
         """Records that no program of ours can have written."""
 
-    def scan(self, tasks: Iterable[TaskRecord] | None) -> list[Event]:
+    def scan(self, read_tasks: ReadTasks) -> list[Event]:
         """Compare the table with the live processes; return exec events of those it did not know.
 
-        Raises OSError if `/proc` cannot be listed.
+        `read_tasks` gives the kernel's own records of them, or None. Raises OSError if `/proc`
+        cannot be listed.
         """
         return [
             self._exec_event(lineage, lineage.process.start_time)
-            for lineage in self._table.scan(tasks)
+            for lineage in self._table.scan(read_tasks(), read_tasks)
         ]
 
     def events(self, records: Iterable[bytes]) -> list[Event]:

@@ -60,6 +60,12 @@ class Settings(BaseModel):
     ] = _DEFAULT_QUEUE_LINES
     """How many encoded events may wait for a slow disk or pipe; 0 stands for 10000."""
 
+    replay: Annotated[kinds.OptionalPath, Group("Recorded events")] = ""
+    """File of recorded events, one JSON object a line, to run instead of the kernel's; "-" is
+    standard input. No privileges are needed."""
+    replay_rate: kinds.Count = 0
+    """Events per second of a replay; 0 keeps the intervals at which they were recorded."""
+
     cluster_name: Annotated[kinds.Text, Group("Processes")] = ""
     """Name of the cluster, written into every event."""
     process_cache_size: kinds.PositiveCount = 65_536

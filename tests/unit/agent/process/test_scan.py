@@ -80,6 +80,18 @@ def test_identities_of_the_kernel():
     assert set(scan.starts) == {300, 1, 2, 57, 40000}
 
 
+def test_a_process_that_executes_during_the_scan_is_read_again():
+    start = 9100 * TICK_NS + 1_234_567
+    before = task(300, start, 9, (1, 3 * TICK_NS, 2))
+    after = task(300, start, 10, (1, 3 * TICK_NS, 2))
+    readings = iter([[after], [after]])
+    scan = scanner.scan([before], lambda: next(readings))
+    (process,) = (found for found in scan.processes if found.key.tgid == 300)
+    assert process.key == (300, start, 10)
+    assert process.executable == b"/app/worker"
+    assert next(readings, None) is None
+
+
 def test_no_tasks_are_no_processes():
     assert scanner.scan([]).processes == []
 

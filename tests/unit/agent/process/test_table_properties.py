@@ -80,7 +80,7 @@ class Kernel:
             for each in self.living.values()
         ]
 
-    def scan(self, tasks: list[TaskRecord] | None = None) -> Scan:
+    def scan(self, tasks: list[TaskRecord] | None = None, again: object = None) -> Scan:
         assert tasks is not None
         processes = [
             scanned(

@@ -1,0 +1,273 @@
+"""Records of policies become events.
+
+A call that reports what it returns comes as two records, which are joined here. The first one waits
+for the second, a bounded number of them; one whose return is never told goes out without it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from osmia_agent.sensors.policy_arguments import argument
+from osmia_bpf.policy.values import Header, Phase, decode_header, decode_record
+from osmia_bpf.records import RecordError
+from osmia_events.model import (
+    Event,
+    KprobeAction,
+    KprobeArgument,
+    ProcessKprobe,
+    ProcessLsm,
+    ProcessTracepoint,
+    ProcessUprobe,
+    StackTraceEntry,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from osmia_agent.process.clock import Clock
+    from osmia_agent.process.table import Lineage, ProcessTable
+    from osmia_agent.sensors.lifecycle import Origin
+    from osmia_agent.sensors.symbols import Symbols
+    from osmia_bpf.policy.schema import HookSchema
+    from osmia_bpf.policy.values import DecodedRecord
+
+    Body = ProcessKprobe | ProcessTracepoint | ProcessUprobe | ProcessLsm
+
+MAX_PENDING = 4096
+
+_ABI_EVENTS = frozenset({"tracepoints"})
+_ANCESTOR_KINDS = {
+    "kprobes": "kprobe",
+    "fentries": "kprobe",
+    "tracepoints": "tracepoint",
+    "uprobes": "uprobe",
+    "lsmhooks": "lsm",
+}
+_ACTIONS = {each.value: each for each in KprobeAction}
+_POST = KprobeAction.KPROBE_ACTION_POST
+
+
+class KnownPolicy(NamedTuple):
+    """What records of a policy are read by."""
+
+    name: str
+    hooks: tuple[HookSchema, ...]
+
+
+class TimedEvent(NamedTuple):
+    """An event and the kernel time, on the monotonic clock, at which its record was made."""
+
+    ktime_ns: int
+    event: Event
+
+
+class _Pending(NamedTuple):
+    policy: KnownPolicy
+    hook: HookSchema
+    record: DecodedRecord
+    lineage: Lineage
+
+
+@dataclass
+class PolicyCounters:
+    """What went otherwise than it should; each counts up."""
+
+    undecodable: int = 0
+    """Records that no program of ours can have written, or of a policy that is gone for long."""
+    lonely_entries: int = 0
+    """Calls whose return was not told: their events lack it."""
+    lonely_returns: int = 0
+    """Returns whose call was not told."""
+
+
+class PolicyEvents:
+    """Makes events of the policy ring's records; one thread calls it, the table's owner."""
+
+    def __init__(
+        self,
+        policies: Mapping[int, KnownPolicy],
+        table: ProcessTable,
+        clock: Clock,
+        origin: Origin,
+        symbols: Symbols,
+        *,
+        ancestors: frozenset[str] = frozenset(),
+    ) -> None:
+        """`ancestors` are the kinds of events (kprobe, tracepoint, uprobe, lsm) that name them."""
+        self._policies = policies
+        self._table = table
+        self._clock = clock
+        self._origin = origin
+        self._symbols = symbols
+        self._ancestors = ancestors
+        self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
+        self.counters = PolicyCounters()
+
+    def events(self, records: Iterable[bytes]) -> list[TimedEvent]:
+        """Return the events that records tell, in the kernel's order of time."""
+        found: list[TimedEvent] = []
+        for raw in records:
+            try:
+                header = decode_header(raw)
+                self._record(raw, header, found)
+            except (RecordError, LookupError):
+                self.counters.undecodable += 1
+        found.sort(key=_ktime)
+        return found
+
+    def flush(self) -> list[TimedEvent]:
+        """Return the events of all calls whose return has not been told, without it."""
+        found = [self._lonely(pending) for pending in self._pending.values()]
+        self._pending.clear()
+        return found
+
+    def _record(self, raw: bytes, header: Header, found: list[TimedEvent]) -> None:
+        policy = self._policies[header.policy]
+        hook = policy.hooks[header.hook]
+        key = (header.policy, header.hook, header.tid, header.entry_ktime_ns)
+        if header.phase in (Phase.RETURN, Phase.UNMATCHED):
+            pending = self._pending.pop(key, None)
+            if pending is None:
+                self.counters.lonely_returns += 1
+            elif header.phase == Phase.RETURN:
+                returned = decode_record(raw, header, hook.return_structs)
+                found.append(self._event(pending, returned))
+            return
+        record = decode_record(raw, header, hook.entry_structs)
+        image = self._table.resolve(header.tgid, header.start_boottime_ns, header.exec_count)
+        with_ancestors = _ANCESTOR_KINDS.get(hook.section, "") in self._ancestors
+        lineage = self._table.lineage(image, ancestors=with_ancestors)
+        pending = _Pending(policy, hook, record, lineage)
+        if header.phase == Phase.WHOLE:
+            found.append(self._event(pending, None))
+            return
+        self._pending[key] = pending
+        if len(self._pending) > MAX_PENDING:
+            found.append(self._lonely(self._pending.popitem(last=False)[1]))
+
+    def _lonely(self, pending: _Pending) -> TimedEvent:
+        self.counters.lonely_entries += 1
+        return self._event(pending, None)
+
+    def _event(self, pending: _Pending, returned: DecodedRecord | None) -> TimedEvent:
+        header = pending.record.header
+        event = Event(
+            body=self._body(pending, returned),
+            node_name=self._origin.node_name,
+            time=self._clock.of_monotonic(header.ktime_ns),
+            cluster_name=self._origin.cluster_name,
+        )
+        # The event goes out when it is whole: that is its place among others.
+        return TimedEvent((returned or pending.record).header.ktime_ns, event)
+
+    def _body(self, pending: _Pending, returned: DecodedRecord | None) -> Body:
+        policy, hook, record, lineage = pending
+        process = lineage.process
+        if process.tid != record.header.tid and record.header.tid:
+            process = process.replaced(tid=record.header.tid)
+        arguments = _arguments(hook, record, returned)
+        args, data = arguments[: hook.data_from], arguments[hook.data_from :]
+        shown, shown_data = _present(args), _present(data)
+        action = _ACTIONS.get(record.header.action, record.header.action)
+        if hook.section == "tracepoints":
+            subsystem, _, event = hook.name.partition("/")
+            return ProcessTracepoint(
+                process=process,
+                parent=lineage.parent,
+                subsys=subsystem,
+                event=event,
+                args=tuple(KprobeArgument(each.kind, each.value) for each in shown),
+                policy_name=policy.name,
+                action=action,
+                message=hook.message,
+                tags=hook.tags,
+                ancestors=lineage.ancestors,
+            )
+        if hook.section == "uprobes":
+            return ProcessUprobe(
+                process=process,
+                parent=lineage.parent,
+                path=hook.name,
+                symbol=hook.targets[0],
+                policy_name=policy.name,
+                message=hook.message,
+                args=shown,
+                tags=hook.tags,
+                ancestors=lineage.ancestors,
+                offset=hook.offset,
+                ref_ctr_offset=hook.reference_counter,
+                action=action,
+                data=shown_data,
+            )
+        if hook.section == "lsmhooks":
+            return ProcessLsm(
+                process=process,
+                parent=lineage.parent,
+                function_name=hook.name,
+                policy_name=policy.name,
+                message=hook.message,
+                args=shown,
+                action=action,
+                tags=hook.tags,
+                ancestors=lineage.ancestors,
+            )
+        return ProcessKprobe(
+            process=process,
+            parent=lineage.parent,
+            function_name=hook.name or self._symbols.function(record.header.function),
+            args=shown,
+            return_=_returned(hook, returned),
+            action=action,
+            kernel_stack_trace=self._kernel_stack(record.kernel_stack),
+            policy_name=policy.name,
+            return_action=_POST if returned else KprobeAction.KPROBE_ACTION_UNKNOWN,
+            message=hook.message,
+            tags=hook.tags,
+            user_stack_trace=self._user_stack(record),
+            ancestors=lineage.ancestors,
+            data=shown_data,
+        )
+
+    def _kernel_stack(self, addresses: tuple[int, ...]) -> tuple[StackTraceEntry, ...]:
+        entries = []
+        for address in addresses:
+            symbol, offset = self._symbols.kernel(address)
+            entries.append(StackTraceEntry(offset=offset, symbol=symbol))
+        return tuple(entries)
+
+    def _user_stack(self, record: DecodedRecord) -> tuple[StackTraceEntry, ...]:
+        entries = []
+        for address in record.user_stack:
+            module, offset = self._symbols.user(record.header.tgid, address)
+            entries.append(StackTraceEntry(offset=offset, module=module))
+        return tuple(entries)
+
+
+def _ktime(timed: TimedEvent) -> int:
+    return timed.ktime_ns
+
+
+def _arguments(
+    hook: HookSchema, record: DecodedRecord, returned: DecodedRecord | None
+) -> list[KprobeArgument | None]:
+    """Return the arguments in the policy's order; None for those that have no value."""
+    early = iter(record.arguments)
+    late = iter(returned.arguments[1:] if returned else ())
+    found: list[KprobeArgument | None] = []
+    for schema in hook.arguments:
+        decoded = None if not schema.struct else next(late if schema.at_return else early, None)
+        found.append(None if decoded is None else argument(schema, decoded, with_abi=hook.section in _ABI_EVENTS))
+    return found
+
+
+def _present(arguments: list[KprobeArgument | None]) -> tuple[KprobeArgument, ...]:
+    return tuple([each for each in arguments if each is not None])
+
+
+def _returned(hook: HookSchema, returned: DecodedRecord | None) -> KprobeArgument | None:
+    if returned is None or hook.returned is None:
+        return None
+    return argument(hook.returned, returned.arguments[0])

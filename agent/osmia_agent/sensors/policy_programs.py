@@ -1,0 +1,237 @@
+"""The programs of one policy in the kernel: loaded, attached, counted, hook by hook."""
+
+from __future__ import annotations
+
+import errno
+import struct
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from osmia_agent.kernel import bpf
+from osmia_agent.kernel.attach import UserPlace, attach, attach_user, close_all
+from osmia_agent.kernel.bpf import BpfError
+from osmia_agent.kernel.loader import ProgramSet
+from osmia_bpf.policy.actions import ACTION_COUNTS, ActionNumber
+from osmia_bpf.policy.schema import HookSchema, PolicySchema
+from osmia_bpf.programs import ProgramKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from osmia_bpf.programs import Compiled, Program
+
+_COUNTS = struct.Struct("=3Q")
+_WORD = struct.Struct("=Q")
+_SETTINGS = struct.Struct("=II")
+_KEY = struct.Struct("=I")
+_SNAPSHOT_TRIES = 10
+_USER_KINDS = frozenset({ProgramKind.UPROBE, ProgramKind.URETPROBE})
+_FDINFO = Path("/proc/self/fdinfo")
+
+
+class HookState(Enum):
+    """Where a hook is on its way."""
+
+    LOADED = "loaded"
+    """Its programs are in the kernel and run."""
+    DETACHED = "detached"
+    """Its programs are in the kernel and do not run."""
+    FAILED = "failed"
+    IGNORED = "ignored"
+    """It cannot be, and the policy says to overlook that."""
+
+
+class HookStatus(NamedTuple):
+    """One hook of a policy; `reason` tells why it is not loaded."""
+
+    path: tuple[str | int, ...]
+    description: str
+    state: HookState
+    reason: str = ""
+
+
+class HookCounts(NamedTuple):
+    """Records of one hook: generated = submitted + dropped."""
+
+    generated: int
+    submitted: int
+    dropped: int
+
+
+class PolicyPrograms:
+    """One version of one policy in the kernel.
+
+    A hook that fails is told in `statuses`; the others work. `close` releases everything.
+    """
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        number: int,
+        shared: Mapping[str, int],
+        *,
+        root: Path = Path("/"),
+        follow: tuple[int, ...] = (),
+    ) -> None:
+        """Create the maps and load the programs, attached to nothing yet.
+
+        `number` names the policy in records, `shared` are maps of the agent by name, `root` is
+        where the host's files are, `follow` the bits that stand for the schema's followers.
+        Raises `BpfError` if the kernel refuses a map.
+        """
+        self.schema = msgspec.msgpack.decode(compiled.details, type=PolicySchema)
+        self.enforce = self.schema.enforced
+        self._root = root
+        self._number = number
+        self._follow = follow
+        self._kinds = {item.program.name: item.program for item in compiled.programs}
+        self._links: dict[int, list[int]] = {}
+        self._reasons: dict[int, str] = {}
+        self.out_of_trampolines = False
+        """Some function has as many programs attached by trampoline as it can take."""
+        self._programs = ProgramSet(compiled, {}, shared)
+        try:
+            if compiled.programs:
+                self._write_settings()
+            for at, hook in enumerate(self.schema.hooks):
+                self._load(at, hook)
+        except BpfError:
+            self.close()
+            raise
+
+    def _load(self, at: int, hook: HookSchema) -> None:
+        try:
+            for name in (*hook.stages, hook.return_program, hook.program):
+                if name:
+                    self._programs.load(name)
+        except BpfError as error:
+            self._reasons[at] = str(error.strerror)
+
+    def attach(self) -> None:
+        """Attach every hook that is loaded and not attached; failures are told by `statuses`."""
+        for at, hook in enumerate(self.schema.hooks):
+            if at in self._links or at in self._reasons:
+                continue
+            held: list[int] = []
+            try:
+                # The return first: no call may go by without it.
+                for name in (hook.return_program, hook.program):
+                    if name:
+                        held += self._attach(self._kinds[name], hook)
+            except BpfError as error:
+                close_all(held)
+                self._reasons[at] = str(error.strerror)
+                self.out_of_trampolines |= error.errno == errno.E2BIG
+            else:
+                self._links[at] = held
+
+    def _attach(self, program: Program, hook: HookSchema) -> list[int]:
+        fd = self._programs.program_fds[program.name]
+        if program.kind not in _USER_KINDS:
+            return attach(fd, program.kind, hook.targets)
+        path = self._root / hook.name.lstrip("/")
+        place = UserPlace(path, hook.targets[0], hook.offset, hook.reference_counter)
+        return attach_user(fd, program.kind, place)
+
+    def detach(self) -> None:
+        """Let no program run any more; what they have counted stays."""
+        for held in self._links.values():
+            close_all(held)
+        self._links.clear()
+
+    def close(self) -> None:
+        """Detach and release everything; may be called again."""
+        self.detach()
+        self._programs.close()
+
+    @property
+    def attached(self) -> bool:
+        """Whether any hook is attached."""
+        return bool(self._links)
+
+    def set_enforce(self, *, enforce: bool) -> None:
+        """Do what actions say, or only tell what would be done."""
+        self.enforce = enforce
+        if "settings" in self._programs.map_fds:
+            self._write_settings()
+
+    def _write_settings(self) -> None:
+        follow = self._follow or (0,)
+        value = _SETTINGS.pack(self._number, self.enforce) + struct.pack(f"={len(follow)}Q", *follow)
+        bpf.update(self._programs.map_fd("settings"), _KEY.pack(0), value)
+
+    def statuses(self) -> list[HookStatus]:
+        """Return the state of every hook of the policy."""
+        found = [
+            HookStatus(
+                problem.path,
+                "",
+                HookState.IGNORED if problem.ignored else HookState.FAILED,
+                problem.message,
+            )
+            for problem in self.schema.problems
+        ]
+        for at, hook in enumerate(self.schema.hooks):
+            kind = self._kinds[hook.program].kind
+            description = f"{kind} {hook.name or f'{len(hook.targets)} functions'}"
+            if hook.section == "uprobes":
+                description += f" {hook.targets[0] or hex(hook.offset)}"
+            reason = self._reasons.get(at, "")
+            state = HookState.LOADED if at in self._links else HookState.DETACHED
+            found.append(
+                HookStatus(hook.path, description, HookState.FAILED if reason else state, reason)
+            )
+        found.sort(key=lambda status: tuple(map(str, status.path)))
+        return found
+
+    def counts(self) -> list[HookCounts]:
+        """Return what became of each hook's records, in the schema's order."""
+        return [self._counts_of(at) for at in range(len(self.schema.hooks))]
+
+    def _counts_of(self, hook: int) -> HookCounts:
+        size = bpf.possible_cpus() * _COUNTS.size
+        for _ in range(_SNAPSHOT_TRIES):
+            raw = bpf.lookup(self._programs.map_fd("counts"), _KEY.pack(hook), size)
+            counts = HookCounts(*map(sum, zip(*_COUNTS.iter_unpack(raw), strict=True)))
+            # Between the two steps of a program that counts at this moment the sum is short by it.
+            if counts.generated == counts.submitted + counts.dropped:
+                break
+        return counts
+
+    def actions(self) -> dict[tuple[int, ActionNumber, bool], int]:
+        """Return how often each selector did each action, and whether it was really done.
+
+        Selectors are numbered through the policy; actions that never came are left out.
+        """
+        found = {}
+        size = bpf.possible_cpus() * _WORD.size
+        selectors = sum(max(1, len(hook.selector_labels)) for hook in self.schema.hooks)
+        for selector in range(selectors):
+            for enforced in (True, False):
+                for action in ActionNumber:
+                    at = (selector * 2 + (not enforced)) * ACTION_COUNTS + action
+                    raw = bpf.lookup(self._programs.map_fd("actions"), _KEY.pack(at), size)
+                    total = sum(value for (value,) in _WORD.iter_unpack(raw))
+                    if total:
+                        found[selector, action, enforced] = total
+        return found
+
+    def memory_bytes(self) -> int:
+        """Return the kernel memory of the policy's own maps and programs."""
+        fds = (*self._programs.map_fds.values(), *self._programs.program_fds.values())
+        return sum(map(_memlock, fds))
+
+    def missed_runs(self) -> int:
+        """Return how often a program was not run because it was running already."""
+        return sum(map(bpf.recursion_misses, self._programs.program_fds.values()))
+
+
+def _memlock(fd: int) -> int:
+    for line in (_FDINFO / str(fd)).read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "memlock":
+            return int(value)
+    return 0

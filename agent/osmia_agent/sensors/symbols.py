@@ -1,0 +1,61 @@
+"""Addresses of code as names: the kernel's functions, and places in the files of a process."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+from pathlib import Path
+
+KALLSYMS = Path("/proc/kallsyms")
+
+# A probe may sit a few bytes behind a function's address, after its first instruction.
+_MAX_ENTRY_OFFSET = 32
+
+
+class Symbols:
+    """The kernel's symbols, read when they are first asked for, and `/proc/PID/maps`."""
+
+    def __init__(self, procfs: Path = Path("/proc"), kallsyms: Path = KALLSYMS) -> None:
+        self._procfs = procfs
+        self._kallsyms = kallsyms
+
+    @cached_property
+    def _functions(self) -> tuple[list[int], list[str]]:
+        found = []
+        try:
+            with self._kallsyms.open() as file:
+                for line in file:
+                    address, kind, name, *_ = line.split()
+                    if kind in "tTwW":
+                        found.append((int(address, 16), name))
+        except OSError:
+            return [], []
+        found.sort(key=lambda each: each[0])
+        return [address for address, _ in found], [name for _, name in found]
+
+    def kernel(self, address: int) -> tuple[str, int]:
+        """Return function and offset in it; an empty name where that is not known."""
+        addresses, names = self._functions
+        at = bisect_right(addresses, address) - 1
+        if at < 0 or not addresses[at]:
+            return "", 0
+        return names[at], address - addresses[at]
+
+    def function(self, address: int) -> str:
+        """Return the function that a probe at this address watches; empty if it is not known."""
+        name, offset = self.kernel(address)
+        return name if offset <= _MAX_ENTRY_OFFSET else ""
+
+    def user(self, tgid: int, address: int) -> tuple[str, int]:
+        """Return file and offset in it of a process's code, as far as it still runs."""
+        try:
+            with (self._procfs / str(tgid) / "maps").open(errors="replace") as file:
+                for line in file:
+                    span, _, offset, _, _, *path = line.split(maxsplit=5)
+                    low, _, high = span.partition("-")
+                    if int(low, 16) <= address < int(high, 16):
+                        where = path[0].rstrip("\n") if path else ""
+                        return where, address - int(low, 16) + int(offset, 16)
+        except (OSError, ValueError):
+            pass
+        return "", 0
