@@ -259,7 +259,11 @@ def _arguments(
     found: list[KprobeArgument | None] = []
     for schema in hook.arguments:
         decoded = None if not schema.struct else next(late if schema.at_return else early, None)
-        found.append(None if decoded is None else argument(schema, decoded, with_abi=hook.section in _ABI_EVENTS))
+        found.append(
+            None
+            if decoded is None
+            else argument(schema, decoded, with_abi=hook.section in _ABI_EVENTS)
+        )
     return found
 
 

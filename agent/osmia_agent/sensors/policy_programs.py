@@ -160,7 +160,9 @@ class PolicyPrograms:
 
     def _write_settings(self) -> None:
         follow = self._follow or (0,)
-        value = _SETTINGS.pack(self._number, self.enforce) + struct.pack(f"={len(follow)}Q", *follow)
+        value = _SETTINGS.pack(self._number, self.enforce) + struct.pack(
+            f"={len(follow)}Q", *follow
+        )
         bpf.update(self._programs.map_fd("settings"), _KEY.pack(0), value)
 
     def statuses(self) -> list[HookStatus]:

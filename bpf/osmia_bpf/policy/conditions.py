@@ -159,7 +159,7 @@ class Conditions:
         if entry.operator in {"FileType", "NotFileType"} and family is Family.FILE:
             tests.late.append((7, self._file_type(f"a{at}", entry, place)))
         elif family in {Family.TEXT, Family.BUFFER, Family.FILE}:
-            tests.late.append((9, self._text(f"t{at}", f"n{at}", entry, place)))
+            tests.late.append((9, self._text(at, entry, place)))
         elif family in _SUPPORTED_FIELDS:
             tests.late.append((8, self._network(family, f"a{at}", entry, place)))
         else:
@@ -220,20 +220,20 @@ class Conditions:
                 found.append(str(element_number))
         return found
 
-    def _text(self, text: str, size: str, entry: ArgumentSelector, place: Place) -> str:
+    def _text(self, at: int, entry: ArgumentSelector, place: Place) -> str:
         operator = entry.operator
         if operator not in _TEXTUAL:
             (place / "operator").fail(f"{operator} is not supported for text")
         values = [
-            _text_value(value, place / "values" / at) for at, value in enumerate(entry.values)
+            _text_value(value, place / "values" / which) for which, value in enumerate(entry.values)
         ]
         if not values:
             (place / "values").fail("at least one value is needed")
         kind = operator.removeprefix("Not")
         if kind == "Postfix":
-            test = self._postfix(text, size, values)
+            test = self._postfix(f"text_end(slot{at}, {{}})", f"n{at}", values)
         else:
-            test = self._call(text, size, values, exact=kind == "Equal")
+            test = self._call(f"t{at}", f"n{at}", values, exact=kind == "Equal")
         return _negated(test, operator)
 
     def _call(self, text: str, size: str, values: Sequence[bytes], *, exact: bool) -> str:
@@ -242,14 +242,15 @@ class Conditions:
         self.longest_text = max(self.longest_text, *map(len, values))
         return f"{name}({text}, {size})"
 
-    def _postfix(self, text: str, size: str, values: Sequence[bytes]) -> str:
+    def _postfix(self, end: str, size: str, values: Sequence[bytes]) -> str:
+        """Compare ends; `end` is C for where one of a length, put into it, begins."""
         by_length: dict[int, list[bytes]] = {}
         for value in values:
             by_length.setdefault(len(value), []).append(value)
         tests = []
         for length, same in sorted(by_length.items()):
-            end = self._call(f"text_end({text}, {size}, {length})", str(length), same, exact=True)
-            tests.append(f"({size} >= {length} && {end})")
+            test = self._call(end.format(length), str(length), same, exact=True)
+            tests.append(f"({size} >= {length} && {test})")
         return f"({' || '.join(tests)})"
 
     def _file_type(self, value: str, entry: ArgumentSelector, place: Place) -> str:
@@ -403,7 +404,7 @@ class Conditions:
         if not values:
             test = "0"
         elif kind == "Postfix":
-            test = self._binary_postfix(values)
+            test = self._postfix("binary_end(process, {})", size, values)
         else:
             test = self._call(path, size, values, exact=kind == "Equal")
         if entry.follow_children:
@@ -412,16 +413,6 @@ class Conditions:
             follower = Follower(binaries=tuple(value for _, value in given))
             test = f"({test} || {self._follows(follower)})"
         return _negated(f"(process && {test})", entry.operator)
-
-    def _binary_postfix(self, values: Sequence[bytes]) -> str:
-        by_length: dict[int, list[bytes]] = {}
-        for value in values:
-            by_length.setdefault(len(value), []).append(value)
-        tests = []
-        for length, same in sorted(by_length.items()):
-            end = self._call(f"binary_end(process, {length})", str(length), same, exact=True)
-            tests.append(f"(process->binary_size >= {length} && {end})")
-        return f"({' || '.join(tests)})"
 
 
 def _position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data: bool) -> int:

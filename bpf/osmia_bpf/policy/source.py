@@ -402,10 +402,8 @@ class HookSource:
         for at, argument in self.entry:
             if argument.type.has_text:
                 self._write(
-                    f"u32 part{at} = n{at} < {KEY_BYTES} ? n{at} : {KEY_BYTES};\n"
-                    f"opaque(part{at});\n"
-                    f"if (part{at} <= {KEY_BYTES})\n"
-                    f"    bpf_probe_read_kernel(key.k{at}, part{at}, t{at});",
+                    f"u64 part{at} = n{at};\nAT_MOST(part{at}, {KEY_BYTES});\n"
+                    f"bpf_probe_read_kernel(key.k{at}, part{at}, t{at});",
                     2,
                 )
             else:
@@ -468,13 +466,12 @@ class HookSource:
         """Write the copies of texts and stacks behind the values; `used` is their size."""
         if not texts and not stacks:
             return
-        self._write("u32 used = 0;", 2)
+        self._write("u64 used = 0;", 2)
         for at in texts:
             if self.hook.arguments[at].type.is_path:
                 self._write(f"a{at}->truncated = slot{at}->truncated;", 2)
             self._write(
-                f"u32 copy{at} = n{at};\nopaque(copy{at});\n"
-                f"if (copy{at} > TEXT_BYTES)\n    copy{at} = TEXT_BYTES;\n"
+                f"u64 copy{at} = n{at};\nAT_MOST(copy{at}, TEXT_BYTES);\n"
                 f"opaque(used);\nused &= {_TAIL_MASK};\n"
                 f"bpf_probe_read_kernel(&record->tail[used], copy{at}, t{at});\n"
                 f"a{at}->size = copy{at};\nused += copy{at};",
@@ -491,7 +488,7 @@ class HookSource:
                 "        used += bytes;\n    }\n}",
                 2,
             )
-        self._write(f"opaque(used);\nif (used > {_TAIL_BYTES})\n    used = {_TAIL_BYTES};", 2)
+        self._write(f"AT_MOST(used, {_TAIL_BYTES});", 2)
 
     def _return_program(self) -> None:
         number, returned = self.hook.number, self.hook.returned

@@ -14,14 +14,18 @@ struct slot {
     char text[TEXT_BYTES + SLOT_REST_BYTES];
 };
 
-// Where the last `length` bytes of a text of `size` bytes begin; it must not be shorter.
-inlined const char *text_end(const char *text, u32 size, u32 length)
+// Where the last `length` bytes of a text begin; it must not be shorter.
+inlined const char *text_end(struct slot *slot, u32 length)
 {
-    u32 at = size - length;
+    u64 at = slot->from + slot->size - length;
     opaque(at);
     at &= TEXT_BYTES - 1;
-    return text + at;
+    return &slot->text[at];
 }
+
+// Bounds a 64 bit variable in the register where the verifier will look for it.
+#define AT_MOST(variable, limit)                                                                   \
+    asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(variable) : "i"(limit))
 
 #define IS_KERNEL_ADDRESS(address) ((s64)(address) < 0)
 
@@ -41,10 +45,8 @@ inlined s32 read_string(struct slot *slot, u64 address)
 inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
 {
     s32 error;
-    u32 part = size < TEXT_BYTES ? size : TEXT_BYTES;
-    opaque(part);
-    if (part > TEXT_BYTES)
-        part = TEXT_BYTES;
+    u64 part = size;
+    AT_MOST(part, TEXT_BYTES);
     if (IS_KERNEL_ADDRESS(address))
         error = bpf_probe_read_kernel(slot->text, part, (void *)address);
     else
