@@ -29,7 +29,8 @@ def format_ns(time_ns: int) -> str:
     except OverflowError:
         return format_ns(MIN_NS if second < 0 else MAX_NS)
     if fraction % 1_000:
-        return f"{text}.{fraction:09}Z"
+        # The leading zeros in this way take two thirds of the time of a format.
+        return f"{text}.{str(1_000_000_000 + fraction)[1:]}Z"
     if not fraction:
         return text + "Z"
     if fraction % 1_000_000:
