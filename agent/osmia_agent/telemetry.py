@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from osmia_agent.metrics.sources import (
     KernelStatistics,
     ProcessStatistics,
-    RecordCounts,
 )
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ def kernel_statistics(
 ) -> KernelStatistics:
     """Count the records of the base sensor."""
     return KernelStatistics(
-        records={
-            kind.name.lower(): RecordCounts(*counts) for kind, counts in sensor.counts().items()
-        },
+        records={kind.name.lower(): counts for kind, counts in sensor.counts().items()},
         received=loop.received,
         errors=0,
         undecodable={"unknown": lifecycle.undecodable},

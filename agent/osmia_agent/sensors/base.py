@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import struct
-from typing import NamedTuple, Self
+from typing import Self
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.loader import ProgramSet
 from osmia_agent.kernel.ring import Ring, open_ring, ring_bytes
+from osmia_agent.metrics.sources import RecordCounts
 from osmia_bpf.programs import Compiled, ProgramKind
 from osmia_bpf.records import RecordError, RecordKind, TaskRecord, decode_tasks
 
@@ -21,14 +22,6 @@ _ITERATOR = "dump_task"
 _PRIVILEGES_ENTRIES = 4096
 _COUNTS_OF_CPU = struct.Struct("=3Q")
 _SNAPSHOT_TRIES = 10
-
-
-class RecordCounts(NamedTuple):
-    """What became of the records of one kind: generated = submitted + dropped."""
-
-    generated: int
-    submitted: int
-    dropped: int
 
 
 class BaseSensor:

@@ -107,7 +107,7 @@ def _error(code: int) -> KprobeError:
     return KprobeError(Message=f"{os.strerror(number)} ({name})")
 
 
-def _value(name: str, decoded: DecodedArgument, *, with_abi: bool) -> tuple[str, object]:  # noqa: C901, PLR0911, PLR0912 - one case per layout
+def _value(name: str, decoded: DecodedArgument, *, with_abi: bool) -> tuple[str, object]:  # noqa: C901, PLR0911 - one case per layout
     value, raw = decoded.value, decoded.text
     match value:
         case values.Number(number):
