@@ -110,8 +110,10 @@ class Redactor:
 
     def _patterns(self, binary: str) -> RedactionPatterns | None:
         """Return the patterns that apply to processes of a binary, None if none does."""
-        if binary in self._of_binary:
+        try:
             return self._of_binary[binary]
+        except KeyError:
+            pass
         chosen = tuple(
             pattern
             for binaries, patterns in self._filters

@@ -45,11 +45,12 @@ class RedactionPatterns:
 
     def redact(self, text: str) -> str:
         """Return the text redacted; the same object if nothing matches."""
-        if not self._set.search(text):
-            return text
-        # Lone surrogates and U+FFFD are of the same size, so places found in one hold in both.
-        data = text.encode("utf-8", "surrogatepass")
-        redacted = self._redacted(data, data if _is_utf8(data) else well_formed(text).encode())
+        try:
+            data = subject = text.encode()
+        except UnicodeEncodeError:
+            # Lone surrogates and U+FFFD are of the same size: places in one hold in the other.
+            data, subject = text.encode("utf-8", "surrogatepass"), well_formed(text).encode()
+        redacted = self._redacted(data, subject)
         return text if redacted is data else redacted.decode("utf-8", "surrogatepass")
 
     def redact_bytes(self, data: bytes) -> bytes:
@@ -58,20 +59,17 @@ class RedactionPatterns:
 
     def _redacted(self, data: bytes, subject: bytes) -> bytes:
         """Redact by one pattern after the other; one may hit what those before it left."""
-        patterns = self._patterns
-        done = 0
-        while done < len(patterns):
-            hits = self._set.matching_bytes(subject)
-            while hits and hits[0] < done:
-                hits.pop(0)
-            if not hits:
-                break
-            spans = patterns[hits[0]].spans(subject)
+        hits = self._set.matching_bytes(subject)
+        while hits:
+            done = hits[0] + 1
+            spans = self._patterns[hits[0]].spans(subject)
             if spans:
                 is_text = subject is data
                 data = _masked(data, spans)
                 subject = data if is_text else _masked(subject, spans)
-            done = hits[0] + 1
+            if done == len(self._patterns):
+                break
+            hits = [each for each in self._set.matching_bytes(subject) if each >= done]
         return data
 
 

@@ -69,17 +69,21 @@ class PatternSet:
 
     def matching(self, text: str) -> list[int]:
         """Return the indexes of the patterns that match somewhere in the text, ascending."""
-        return self.matching_bytes(_encoded(text))
+        return self.matching_bytes(well_formed(text).encode())
 
     def matching_bytes(self, data: bytes) -> list[int]:
         """Do as `matching` for UTF-8."""
         if len(self._searches) == 1:
-            return sorted(self._searches[0](data) or ())
+            found = self._searches[0](data)
+            return sorted(found) if found else []
         return sorted(index for search in self._searches for index in search(data) or ())
 
     def search(self, text: str) -> bool:
         """Say whether any pattern matches somewhere in the text."""
-        data = _encoded(text)
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = well_formed(text).encode()
         for search in self._searches:  # noqa: SIM110 - the hottest loop of all, any() is slower
             if search(data):
                 return True
@@ -102,13 +106,6 @@ def well_formed(text: str) -> str:
     if text.isascii():
         return text
     return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return well_formed(text).encode()
 
 
 def _searches(patterns: Sequence[str]) -> Iterable[_Search]:
