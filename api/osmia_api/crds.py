@@ -13,18 +13,17 @@ import itertools
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import yaml
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from osmia_api.export_config.config import GROUP as OSMIA_GROUP
+from osmia_api.export_config.config import ExportConfig
 from osmia_api.resource.base import ResourceModel, states_default
-from osmia_api.tracing_policy.policy import (
-    GROUP,
-    VERSION,
-    TracingPolicy,
-    TracingPolicyNamespaced,
-)
+from osmia_api.tracing_node import TracingNode
+from osmia_api.tracing_policy.policy import GROUP as CILIUM_GROUP
+from osmia_api.tracing_policy.policy import VERSION, TracingPolicy, TracingPolicyNamespaced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,50 +34,109 @@ Schema = dict[str, Any]
 
 _HEADER = "# Generated from the models of osmia_api by `python -m osmia_api.crds`. Do not edit.\n"
 
+_SMALLEST_INTEGERS = (-(2**31), -(2**63))
+
 _EXPLAINED_CHOICES = 4  # kubectl explain leaves out the others
 
-_PRINTER_COLUMNS: tuple[Schema, ...] = (
+
+class _Kind(NamedTuple):
+    """What a definition says besides the schema."""
+
+    model: type[ResourceModel]
+    group: str
+    plural: str
+    short_name: str
+    scope: Literal["Cluster", "Namespaced"]
+    columns: tuple[Schema, ...]
+    categories: tuple[str, ...] = ("osmia",)
+
+
+_AGE: Schema = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
+
+
+def _deployed_columns(mode_path: str, mode_text: str) -> tuple[Schema, ...]:
+    """Columns of the kinds that users write and nodes put in force."""
+    return (
+        {
+            "name": "Ready",
+            "type": "string",
+            "description": "Whether it is in force on all its nodes",
+            "jsonPath": '.status.conditions[?(@.type=="Ready")].status',
+        },
+        {
+            "name": "Nodes",
+            "type": "string",
+            "description": "Nodes where it is in force, of the nodes that it is for",
+            "jsonPath": ".status.nodes.summary",
+        },
+        {"name": "Mode", "type": "string", "description": mode_text, "jsonPath": mode_path},
+        {
+            "name": "Reason",
+            "type": "string",
+            "description": "Why it is ready, or not",
+            "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+        },
+        _AGE,
+    )
+
+
+_POLICY_COLUMNS = _deployed_columns(".status.mode", "Whether it enforces or only monitors")
+_EXPORT_COLUMNS = _deployed_columns(".spec.mode", "Whether it exports or only counts")
+_NODE_COLUMNS: tuple[Schema, ...] = (
     {
-        "name": "Ready",
-        "type": "string",
-        "description": "Whether the policy is in force on all its nodes",
-        "jsonPath": '.status.conditions[?(@.type=="Ready")].status',
+        "name": "Loaded",
+        "type": "integer",
+        "description": "Policies and export pipelines in force on the node",
+        "jsonPath": ".status.loaded",
     },
     {
-        "name": "Nodes",
-        "type": "string",
-        "description": "Nodes where it is in force, of the nodes that it is for",
-        "jsonPath": ".status.nodes.summary",
+        "name": "Failed",
+        "type": "integer",
+        "description": "Policies and export pipelines that could not be put in force",
+        "jsonPath": ".status.failed",
     },
     {
-        "name": "Mode",
+        "name": "Version",
         "type": "string",
-        "description": "Whether it enforces or only monitors",
-        "jsonPath": ".status.mode",
+        "description": "Version of the agent",
+        "jsonPath": ".status.version",
     },
     {
-        "name": "Reason",
+        "name": "Kernel",
         "type": "string",
-        "description": "Why it is ready, or not",
-        "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+        "description": "Release of the node's kernel",
+        "jsonPath": ".status.kernel",
     },
-    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    _AGE,
+)
+
+_KINDS = (
+    _Kind(
+        TracingPolicy,
+        CILIUM_GROUP,
+        "tracingpolicies",
+        "tgtp",
+        "Cluster",
+        _POLICY_COLUMNS,
+        ("osmia", "tetragon"),
+    ),
+    _Kind(
+        TracingPolicyNamespaced,
+        CILIUM_GROUP,
+        "tracingpoliciesnamespaced",
+        "tgtpn",
+        "Namespaced",
+        _POLICY_COLUMNS,
+        ("osmia", "tetragon"),
+    ),
+    _Kind(ExportConfig, OSMIA_GROUP, "exportconfigs", "oec", "Cluster", _EXPORT_COLUMNS),
+    _Kind(TracingNode, OSMIA_GROUP, "tracingnodes", "otn", "Cluster", _NODE_COLUMNS),
 )
 
 
 def build_crds() -> dict[str, Schema]:
     """Build the definitions; they are keyed by the names of their files."""
-    return {
-        "cilium.io_tracingpolicies.yaml": _definition(
-            TracingPolicy, plural="tracingpolicies", short_name="tgtp", scope="Cluster"
-        ),
-        "cilium.io_tracingpoliciesnamespaced.yaml": _definition(
-            TracingPolicyNamespaced,
-            plural="tracingpoliciesnamespaced",
-            short_name="tgtpn",
-            scope="Namespaced",
-        ),
-    }
+    return {f"{kind.group}_{kind.plural}.yaml": _definition(kind) for kind in _KINDS}
 
 
 def render(definition: Schema) -> str:
@@ -93,37 +151,31 @@ def write_crds(directory: Path) -> None:
         (directory / name).write_text(render(definition), encoding="utf-8")
 
 
-def _definition(
-    model: type[ResourceModel],
-    *,
-    plural: str,
-    short_name: str,
-    scope: Literal["Cluster", "Namespaced"],
-) -> Schema:
-    kind = model.__name__
+def _definition(kind: _Kind) -> Schema:
+    name = kind.model.__name__
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
+        "metadata": {"name": f"{kind.plural}.{kind.group}"},
         "spec": {
-            "group": GROUP,
-            "scope": scope,
+            "group": kind.group,
+            "scope": kind.scope,
             "names": {
-                "kind": kind,
-                "listKind": f"{kind}List",
-                "plural": plural,
-                "singular": kind.lower(),
-                "shortNames": [short_name],
-                "categories": ["osmia", "tetragon"],
+                "kind": name,
+                "listKind": f"{name}List",
+                "plural": kind.plural,
+                "singular": name.lower(),
+                "shortNames": [kind.short_name],
+                "categories": list(kind.categories),
             },
             "versions": [
                 {
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "schema": {"openAPIV3Schema": _object_schema(model)},
+                    "schema": {"openAPIV3Schema": _object_schema(kind.model)},
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": list(_PRINTER_COLUMNS),
+                    "additionalPrinterColumns": copy.deepcopy(list(kind.columns)),
                 }
             ],
         },
@@ -136,11 +188,8 @@ def _object_schema(model: type[ResourceModel]) -> Schema:
     for name in ("apiVersion", "kind"):
         properties[name] = {"type": "string", "description": properties[name]["description"]}
     properties["metadata"] = {"type": "object"}  # the API server knows and checks it itself
-    return {
-        **schema,
-        "description": _one_line(model.__doc__ or ""),
-        "required": ["metadata", "spec"],
-    }
+    required = [name for name in ("metadata", "spec") if name in properties]
+    return {**schema, "description": _one_line(model.__doc__ or ""), "required": required}
 
 
 def structural_schema(model: type[ResourceModel]) -> Schema:
@@ -190,9 +239,9 @@ def _inlined(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         definition = definitions[schema.pop("$ref").removeprefix("#/$defs/")]
         schema = {**copy.deepcopy(definition), **schema}
     schema.pop("title", None)
-    if schema["type"] == "integer":  # the format bounds it; only zero is a bound of its own
+    if schema["type"] == "integer":  # the format bounds it already
         schema.pop("maximum")
-        if schema["minimum"] < 0:
+        if schema["minimum"] in _SMALLEST_INTEGERS:
             schema.pop("minimum")
     if "items" in schema:
         schema["items"] = _inlined(schema["items"], definitions)

@@ -1,4 +1,4 @@
-"""What all models of a policy have in common: how names, nulls and rules are treated.
+"""What all models of resources have in common: how names, nulls and rules are treated.
 
 The treatment is that of the API server for custom resources, and of upstream for policy files:
 
@@ -86,7 +86,7 @@ class ResourceModel(BaseModel):
         alias_generator=to_camel,
         extra="forbid",
         frozen=True,
-        defer_build=True,  # the models of a policy are built once, within its own
+        defer_build=True,  # the models of a resource are built once, within its own
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 

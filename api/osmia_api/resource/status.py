@@ -1,4 +1,4 @@
-"""Status: what the operator reports of a policy, summed over the nodes."""
+"""Status: what the operator reports of an object, summed over the nodes."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ class Condition(ResourceModel):
 
 
 class NodeCounts(ResourceModel):
-    """How many nodes the policy is for, and how many have it."""
+    """How many nodes the object is for, and how many have it in force."""
 
     desired: Uint31 = 0
     """Nodes that match nodeSelector and run an agent."""
@@ -44,16 +44,16 @@ class NodeCounts(ResourceModel):
 
 
 class NodeFailure(ResourceModel):
-    """Why the policy is not in force on a node."""
+    """Why the object is not in force on a node."""
 
     node: Text
     """Name of the node."""
     reason: Annotated[Text, Field(max_length=1024)]
-    """What the agent reports, with the place in the policy."""
+    """What the agent reports, with the place in the object."""
 
 
 class ResourceStatus(ResourceModel):
-    """State of the policy in the cluster. Written by the operator."""
+    """State of a policy or an ExportConfig in the cluster. Written by the operator."""
 
     conditions: tuple[Condition, ...] = Field(
         default=(),
@@ -61,7 +61,8 @@ class ResourceStatus(ResourceModel):
     )
     """Accepted, Programmed, Ready and Degraded."""
     mode: Text = ""
-    """Mode in force: enforce, monitor, or monitor_only for a policy that enforces nothing."""
+    """Mode in force. Of a policy enforce, monitor, or monitor_only if it enforces nothing; of an
+    ExportConfig Active or DryRun."""
     nodes: OrAbsent[NodeCounts] = None
     """Counts of nodes."""
     failures: tuple[NodeFailure, ...] = Field(

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from osmia_api.tracing_policy.arguments import Argument
 from osmia_api.resource.base import Bool, Defaulted, OrAbsent, ResourceModel, Rule, Text, Uint63
+from osmia_api.tracing_policy.arguments import Argument
 from osmia_api.tracing_policy.selectors import Selector
 
 Tags = Annotated[tuple[Text, ...], Field(max_length=16)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from osmia_api.problems import InvalidObjectError, Path, Problem, describe_problems
+from osmia_api.resource.loading import load_resource, resource_from_object
 from osmia_api.tracing_policy.policy import Policy, TracingPolicy, TracingPolicyNamespaced
-from osmia_api.yaml_document import Document, YamlError, parse_document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _KINDS: dict[str, type[Policy]] = {
     "TracingPolicy": TracingPolicy,
@@ -24,11 +24,7 @@ def load_policy(yaml_text: str | bytes) -> Policy:
 
     Raises InvalidObjectError with every problem, and the lines of the text where they are.
     """
-    try:
-        document = parse_document(yaml_text)
-    except YamlError as error:
-        raise InvalidObjectError([Problem((), error.message, error.line)]) from None
-    return _read(document.value, document)
+    return load_resource(yaml_text, _KINDS, "a policy")
 
 
 def policy_from_object(manifest: Mapping[str, object]) -> Policy:
@@ -36,24 +32,4 @@ def policy_from_object(manifest: Mapping[str, object]) -> Policy:
 
     Raises InvalidObjectError with every problem.
     """
-    return _read(manifest, None)
-
-
-def _read(value: object, document: Document | None) -> Policy:
-    def line(path: Path) -> int | None:
-        return document.line(path) if document else None
-
-    if not isinstance(value, Mapping):
-        what = "the document is empty" if value is None else "not a mapping"
-        message = f"{what}; expected a policy with apiVersion, kind, metadata and spec"
-        raise InvalidObjectError([Problem((), message, line(()))])
-    kind = value.get("kind")
-    model = _KINDS.get(kind) if isinstance(kind, str) else None
-    if model is None:
-        given = f'"{kind}"' if isinstance(kind, str) and kind else "required"
-        message = f"{given}; expected {' or '.join(_KINDS)}"
-        raise InvalidObjectError([Problem(("kind",), message, line(("kind",)))])
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise InvalidObjectError(describe_problems(error, model, line)) from None
+    return resource_from_object(manifest, _KINDS, "a policy")

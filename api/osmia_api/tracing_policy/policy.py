@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from osmia_api.resource.base import Bool, OrAbsent, ResourceModel, Rule, Text
-from osmia_api.tracing_policy.hooks import Kprobe, LsmHook, Tracepoint, Uprobe, Usdt
 from osmia_api.resource.label_selector import HostSelector, LabelSelector
 from osmia_api.resource.metadata import ClusterMetadata, NamespacedMetadata
-from osmia_api.tracing_policy.selectors import Selector
 from osmia_api.resource.status import ResourceStatus
+from osmia_api.tracing_policy.hooks import Kprobe, LsmHook, Tracepoint, Uprobe, Usdt
+from osmia_api.tracing_policy.selectors import Selector
 
 GROUP = "cilium.io"
 VERSION = "v1alpha1"

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from osmia_api.tracing_policy.actions import Action
 from osmia_api.resource.base import Bool, Defaulted, OrAbsent, ResourceModel, Text, Uint31
 from osmia_api.resource.label_selector import HostSelector, LabelSelector
+from osmia_api.tracing_policy.actions import Action
 
 ArgumentOperator = Literal[
     "Equal",

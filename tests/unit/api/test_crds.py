@@ -125,6 +125,8 @@ def test_schema_is_structural(kind: str) -> None:
         "items",
         "maxItems",
         "maxLength",
+        "minItems",
+        "minLength",
         "minimum",
         "pattern",
         "properties",
@@ -162,7 +164,7 @@ def test_rules_of_the_namespaced_kind() -> None:
     assert "x-kubernetes-validations" not in SCHEMAS["TracingPolicy"]
 
 
-@pytest.mark.parametrize("kind", SCHEMAS)
+@pytest.mark.parametrize("kind", ["TracingPolicy", "TracingPolicyNamespaced", "ExportConfig"])
 def test_status(kind: str) -> None:
     status = SCHEMAS[kind]["properties"]["status"]["properties"]
     assert status["conditions"]["x-kubernetes-list-type"] == "map"
@@ -173,30 +175,65 @@ def test_status(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "plural", "short_name", "scope"),
+    ("kind", "group", "plural", "short_name", "scope"),
     [
-        ("TracingPolicy", "tracingpolicies", "tgtp", "Cluster"),
-        ("TracingPolicyNamespaced", "tracingpoliciesnamespaced", "tgtpn", "Namespaced"),
+        ("TracingPolicy", "cilium.io", "tracingpolicies", "tgtp", "Cluster"),
+        (
+            "TracingPolicyNamespaced",
+            "cilium.io",
+            "tracingpoliciesnamespaced",
+            "tgtpn",
+            "Namespaced",
+        ),
+        ("ExportConfig", "osmia.dev", "exportconfigs", "oec", "Cluster"),
+        ("TracingNode", "osmia.dev", "tracingnodes", "otn", "Cluster"),
     ],
 )
-def test_names(kind: str, plural: str, short_name: str, scope: str) -> None:
-    crd = CRDS[f"cilium.io_{plural}.yaml"]
+def test_names(kind: str, group: str, plural: str, short_name: str, scope: str) -> None:
+    crd = CRDS[f"{group}_{plural}.yaml"]
     spec = crd["spec"]
-    assert crd["metadata"]["name"] == f"{plural}.cilium.io"
-    assert (spec["group"], spec["scope"]) == ("cilium.io", scope)
+    assert crd["metadata"]["name"] == f"{plural}.{group}"
+    assert (spec["group"], spec["scope"]) == (group, scope)
     assert spec["names"] == {
         "kind": kind,
         "listKind": f"{kind}List",
         "plural": plural,
         "singular": kind.lower(),
         "shortNames": [short_name],
-        "categories": ["osmia", "tetragon"],
+        "categories": ["osmia", "tetragon"] if group == "cilium.io" else ["osmia"],
     }
     (version,) = spec["versions"]
     assert (version["name"], version["served"], version["storage"]) == ("v1alpha1", True, True)
     assert version["subresources"] == {"status": {}}
     columns = [column["name"] for column in version["additionalPrinterColumns"]]
-    assert columns == ["Ready", "Nodes", "Mode", "Reason", "Age"]
+    if kind == "TracingNode":
+        assert columns == ["Loaded", "Failed", "Version", "Kernel", "Age"]
+    else:
+        assert columns == ["Ready", "Nodes", "Mode", "Reason", "Age"]
+
+
+def test_export_config_says_what_it_does_by_default() -> None:
+    spec = SCHEMAS["ExportConfig"]["properties"]["spec"]
+    assert spec["required"] == ["sink"]
+    assert spec["properties"]["mode"]["default"] == "Active"
+    assert spec["properties"]["rateLimit"]["default"] == -1
+    assert spec["properties"]["rateLimit"]["minimum"] == -1
+    file = spec["properties"]["sink"]["properties"]["file"]["properties"]
+    defaults = {name: field["default"] for name, field in file.items() if "default" in field}
+    assert defaults == {"maxSizeMB": 10, "maxBackups": 5, "compress": True, "permissions": "600"}
+
+
+def test_rules_of_sinks() -> None:
+    sink = SCHEMAS["ExportConfig"]["properties"]["spec"]["properties"]["sink"]
+    assert [rule["message"] for rule in sink["x-kubernetes-validations"]] == [
+        "exactly one of file and stdout must be given"
+    ]
+
+
+def test_reports_of_nodes_are_replaced_whole() -> None:
+    status = SCHEMAS["TracingNode"]["properties"]["status"]["properties"]
+    assert status["bundles"]["x-kubernetes-map-type"] == "atomic"
+    assert status["details"]["x-kubernetes-list-type"] == "atomic"
 
 
 @pytest.mark.parametrize("name", CRDS)

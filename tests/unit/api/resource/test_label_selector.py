@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..tracing_policy.policies import policy, problems, read, selector
+from tests.unit.api.tracing_policy.policies import policy, problems, read, selector
 
 PLACES = ["nodeSelector", "podSelector", "containerSelector"]
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from osmia_api.tracing_policy import policy_from_object
-
-from ..tracing_policy.policies import policy, problems
+from tests.unit.api.tracing_policy.policies import policy, problems
 
 NAMES = ["a", "0", "a-b", "a.b", "a.b-c", "5", "x" * 253, f"{'a.' * 126}a"]
 BAD_NAMES = [

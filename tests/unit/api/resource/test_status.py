@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from osmia_api.tracing_policy import policy_from_object
-
-from ..tracing_policy.policies import policy, problems
+from tests.unit.api.tracing_policy.policies import policy, problems
 
 READY = {
     "type": "Ready",
