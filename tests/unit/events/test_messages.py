@@ -119,3 +119,14 @@ def test_another_tetragon_schema_may_live_in_the_default_pool() -> None:
     descriptor_pool.Default().Add(other)
 
     assert "process_exec" in messages.message_class("GetEventsResponse").DESCRIPTOR.fields_by_name
+
+
+def test_descriptors_that_were_never_built_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(messages, "_DESCRIPTORS", tmp_path / "descriptors.binpb")
+
+    with pytest.raises(
+        RuntimeError, match=r"descriptors\.binpb is missing: build it with python -m"
+    ):
+        messages.pool.__wrapped__()
