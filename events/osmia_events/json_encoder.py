@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from osmia_events.json_form import form_class, is_own_form
 from osmia_events.model import (
@@ -30,6 +31,9 @@ from osmia_events.utf8 import with_valid_text
 ToForm = Callable[[Any], Any]
 ProcessToJson = Callable[[Process], msgspec.Raw]
 
+_MAX_ENVELOPES = 256
+"""Nodes whose envelopes an encoder remembers: one in an agent, more in a recorded stream."""
+
 # Deterministic order sorts maps; fields stay in declaration order.
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -48,15 +52,57 @@ class JsonEncoder:
         def to_form_of(field: WireField) -> ToForm:
             return process_to_form if field.type is Process else _to_form(field)
 
-        self._to_form: dict[type, ToForm] = {
-            body: _event_to_form(name, _compiled(body, to_form_of))
+        self._bodies = {
+            body: (f'{{"{name}":'.encode(), _compiled(body, to_form_of))
             for name, body in EVENT_BODIES.items()
         }
-        self._to_form[type(None)] = _event_to_form("", _as_it_is)
+        self._envelopes: dict[str, _Envelope] = {}
 
     def encode(self, event: Event) -> bytes:
         r"""Return an event as one line of JSON, `\n` included."""
-        return _encode_form(self._to_form[type(event.body)](event)) + b"\n"
+        envelope = self._envelopes.get(event.node_name)
+        if envelope is None or not envelope.is_of(event):
+            envelope = self._remember_envelope(event)
+        time = b"" if event.time is None else b',"time":"%b"' % format_ns(event.time).encode()
+        body = event.body
+        if body is None:
+            return b"{" + (envelope.before_time + time + envelope.after_time).removeprefix(b",")
+        start, to_form = self._bodies[type(body)]
+        text = _encode_form(to_form(body))
+        return b"".join((start, text, envelope.before_time, time, envelope.after_time))
+
+    def _remember_envelope(self, event: Event) -> _Envelope:
+        if len(self._envelopes) >= _MAX_ENVELOPES:
+            self._envelopes.clear()
+        envelope = self._envelopes[event.node_name] = _Envelope(event)
+        return envelope
+
+
+class _Envelope:
+    """The text around an event's body and time, which is the same for all events of a node.
+
+    A node's labels are one map in all its events, and no map is changed once it is in an event.
+    """
+
+    def __init__(self, event: Event) -> None:
+        self._key = _constants(event)
+        self.before_time = _envelope_text(Event(node_name=event.node_name))
+        after = structs.replace(event, body=None, node_name="", time=None)
+        self.after_time = _envelope_text(after) + b"}\n"
+
+    def is_of(self, event: Event) -> bool:
+        """Tell whether an event has this envelope."""
+        return _constants(event) == self._key
+
+
+def _constants(event: Event) -> tuple[Any, ...]:
+    return event.node_name, event.aggregation_info, event.cluster_name, event.node_labels
+
+
+def _envelope_text(event: Event) -> bytes:
+    """Return the fields of an event but its body, each after a comma."""
+    fields = _encode_form(_envelope_to_form(event))[1:-1]
+    return b"," + fields if fields else b""
 
 
 def remembered_process_json(process: Process) -> msgspec.Raw:
@@ -94,7 +140,7 @@ def _form_with_valid_text(form: Any) -> Any:
         case dict():
             return {copy(key): copy(value) for key, value in form.items()}
         case msgspec.Struct():
-            return type(form)(*map(copy, msgspec.structs.astuple(form)))
+            return type(form)(*map(copy, structs.astuple(form)))
     return form
 
 
@@ -139,42 +185,27 @@ def _compiled(message: type[Message], to_form_of: Callable[[WireField], ToForm])
     An expression made for the message is half again as fast as a loop over its fields, and runs
     for each event.
     """
-    names, values = _field_values(message, to_form_of)
-    return _evaluated(f"Form({', '.join(values)})", names, message)
+    fields, form = wire_fields(message), form_class(message)
+    changed = [field for field in fields if not is_own_form(field)]
+    names = {f"form_{field.attribute}": to_form_of(field) for field in changed}
+    values = [_field_value(field, changed=field in changed) for field in fields]
+    # In the form of an event the bodies stand before the envelope's fields.
+    bodies = ["None"] * (len(form.__struct_fields__) - len(fields))
+    to_form: ToForm = eval(  # noqa: S307  # an expression made of the names of fields alone
+        f"lambda message: Form({', '.join(bodies + values)})", {**names, "Form": form}
+    )
+    return to_form
 
 
-def _event_to_form(body_name: str, body_to_form: ToForm) -> ToForm:
-    """Compile what turns an event with a body of one type into its form."""
-    names, values = _field_values(Event, _to_form)
-    bodies = ["body(message.body)" if name == body_name else "None" for name in EVENT_BODIES]
-    return _evaluated(f"Form({', '.join(bodies + values)})", {**names, "body": body_to_form}, Event)
-
-
-def _field_values(
-    message: type[Message], to_form_of: Callable[[WireField], ToForm]
-) -> tuple[dict[str, ToForm], list[str]]:
-    """Return an expression for each field's form and the functions that they call, by name."""
-    changed = [field for field in wire_fields(message) if not is_own_form(field)]
-    values = [
-        _field_value(field) if field in changed else f"message.{field.attribute}"
-        for field in wire_fields(message)
-    ]
-    return {f"form_{field.attribute}": to_form_of(field) for field in changed}, values
-
-
-def _field_value(field: WireField) -> str:
+def _field_value(field: WireField, *, changed: bool) -> str:
     value, to_form = f"message.{field.attribute}", f"form_{field.attribute}"
+    if not changed:
+        return value
     if field.optional:
         return f"None if (value := {value}) is None else {to_form}(value)"
     if field.repeated:
         return f"tuple(map({to_form}, value)) if (value := {value}) else None"
     return f"{to_form}(value) if (value := {value}) else None"
-
-
-def _evaluated(expression: str, names: dict[str, ToForm], message: type[Message]) -> ToForm:
-    # The expression is made of the names of fields alone.
-    to_form: ToForm = eval(f"lambda message: {expression}", {**names, "Form": form_class(message)})  # noqa: S307
-    return to_form
 
 
 def _argument_to_form(argument: KprobeArgument) -> Any:
@@ -201,3 +232,4 @@ _LABELLED = {
     for kind in ARGUMENT_KINDS
 }
 _process_to_form = _message_to_form(Process)
+_envelope_to_form = _compiled(Event, _to_form)

@@ -7,6 +7,8 @@ import msgspec
 import pytest
 from google.protobuf import json_format
 from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 
 from osmia_events import messages
 from osmia_events.json_encoder import JsonEncoder, encode_message, remembered_process_json
@@ -218,3 +220,30 @@ def test_a_view_gives_the_json_of_processes_parents_and_ancestors() -> None:
             "ancestors": [{"seen": "c"}],
         }
     }
+
+
+@given(st.lists(events(), max_size=4))
+def test_one_encoder_writes_events_of_many_nodes(of_many_nodes: list[Event]) -> None:
+    assert [encode(event) for event in of_many_nodes] == [
+        JsonEncoder().encode(event) for event in of_many_nodes
+    ]
+
+
+def test_an_envelope_is_that_of_its_event() -> None:
+    encoder = JsonEncoder()
+    first = Event(RateLimitInfo(), "n", 1, AggregationInfo(1), "c", {"a": "1"})
+    events_of_a_node = [
+        first,
+        structs.replace(first, time=None),
+        structs.replace(first, node_labels={"a": "2"}),
+        structs.replace(first, aggregation_info=AggregationInfo(2)),
+        structs.replace(first, cluster_name=""),
+        structs.replace(first, body=None),
+        Event(None, "n"),
+        Event(),
+        *(Event(RateLimitInfo(), f"node {number}") for number in range(300)),
+        first,
+    ]
+
+    for event in events_of_a_node:
+        assert json.loads(encoder.encode(event)) == as_protobuf_writes(event)
