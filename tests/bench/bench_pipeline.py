@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osmia_events.config import parse_pipeline
-from osmia_events.pipeline import Pipeline, PipelineSet
+from osmia_events.pipeline import BATCH, Pipeline, PipelineSet
 from osmia_events.protobuf import to_protobuf
 from tests.bench.corpus import Corpus
 from tests.bench.measure import Case, Run
@@ -96,10 +96,10 @@ def _with_pipelines(events: list[Event], count: int) -> Run:
 
     def run() -> int:
         with Path("/dev/null").open("wb", buffering=1 << 16) as sink:
-            for event in events:
-                for pipeline, line in pipelines.feed(event):
-                    sink.write(line)
-                    pipeline.counters.exported += 1
+            for at in range(0, len(events), BATCH):
+                for pipeline, lines in pipelines.feed_all(events[at : at + BATCH]):
+                    sink.writelines(lines)
+                    pipeline.counters.exported += len(lines)
         return len(events)
 
     return run
