@@ -59,6 +59,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     programs: tuple[Program, ...]
     details: bytes = b""
     """What its maker wants to know again when the programs run, in a form of its own."""
+    keep: bool = True
+    """Whether the same would come out at another time: then it is worth keeping."""
 
 
 class MapSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,8 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     programs: tuple[CompiledProgram, ...]
     maps: tuple[MapSpec, ...]
     details: bytes = b""
-    """As in the source."""
+    keep: bool = True
+    """Both as in the source."""
 
 
 class BaseSensorOptions(msgspec.Struct, frozen=True, kw_only=True, tag=True):

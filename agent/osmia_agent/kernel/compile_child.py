@@ -19,7 +19,6 @@ import msgspec
 from osmia_agent.kernel.compiler import Job
 from osmia_bpf.btf import Btf, BtfError
 from osmia_bpf.headers import write_stub_tree
-from osmia_bpf.policy.problems import HookError
 from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Source
 
 _INSTRUCTION_BYTES = 8
@@ -30,7 +29,7 @@ _PSEUDO_MAP_FD = 1
 def compile_source(source: Source) -> Compiled:
     """Compile with bcc. Needs BCC_KERNEL_SOURCE and the right to create maps."""
     if not source.programs:
-        return Compiled(programs=(), maps=(), details=source.details)
+        return Compiled(programs=(), maps=(), details=source.details, keep=source.keep)
     from bcc import BPF, lib  # noqa: PLC0415 - LLVM is loaded by this import, so only here
 
     module = BPF(text=source.text.encode())
@@ -40,7 +39,7 @@ def compile_source(source: Source) -> Compiled:
         code = bytearray(module.dump_func(program.name.encode()))
         _use_map_indexes(code, index_of_fd)
         programs.append(CompiledProgram(program=program, code=bytes(code)))
-    return Compiled(programs=tuple(programs), maps=maps, details=source.details)
+    return Compiled(programs=tuple(programs), maps=maps, details=source.details, keep=source.keep)
 
 
 def _maps(lib: Any, module: Any) -> tuple[tuple[MapSpec, ...], dict[int, int]]:
@@ -82,7 +81,7 @@ def main() -> int:
         os.dup2(2, 1)
         try:
             source = job.source(Btf.read(Path(job.btf_path)))
-        except (BtfError, HookError) as error:
+        except BtfError as error:
             print(error, file=sys.stderr)  # noqa: T201 - this is the channel to the parent
             return 1
         write_stub_tree(Path(directory), os.uname().release)

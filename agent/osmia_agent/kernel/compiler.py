@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from osmia_bpf.btf import VMLINUX, Btf, BtfError
+from osmia_bpf.policy.processes import ProcessMapRecipe, process_map
 from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import BaseSensorOptions, Compiled, ProgramKind, Source, base_sensor
 
@@ -39,15 +40,17 @@ class CompileError(Exception):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to compile."""
 
-    recipe: BaseSensorOptions | PolicyRecipe
+    recipe: BaseSensorOptions | PolicyRecipe | ProcessMapRecipe
     btf_path: str = str(VMLINUX)
     kinds: tuple[ProgramKind, ...] = tuple(ProgramKind)
     """The kinds of program that the kernel lets one attach."""
 
     def source(self, btf: Btf) -> Source:
-        """Return the C to compile. Raises `BtfError`, or `HookError` for a policy of no sense."""
+        """Return the C to compile."""
         if isinstance(self.recipe, PolicyRecipe):
             return self.recipe.source(btf, self.kinds)
+        if isinstance(self.recipe, ProcessMapRecipe):
+            return process_map(btf)
         return base_sensor(btf, self.recipe, self.kinds)
 
 
@@ -121,7 +124,8 @@ def compile_job(job: Job, cache: BytecodeCache) -> Compiled:
     compiled = cache.get(key)
     if compiled is None:
         compiled = _compile_in_child(job)
-        cache.put(key, compiled)
+        if compiled.keep:
+            cache.put(key, compiled)
     return compiled
 
 
@@ -138,8 +142,9 @@ def cache_key(job: Job) -> str:
         # Read again for the error that says what is needed.
         Btf.read(Path(job.btf_path))
         raise BtfError(f"{job.btf_path}: unreadable at one time, readable at another") from None
-    for name, content in sorted(_package_files(resources.files("osmia_bpf"))):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    for package in ("osmia_api", "osmia_bpf"):
+        for name, content in sorted(_package_files(resources.files(package))):
+            digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from osmia_bpf.headers import struct_definitions
 from osmia_bpf.policy import lists
 from osmia_bpf.policy.actions import ACTION_COUNTS, ENFORCING, Effect, effect
@@ -21,38 +19,15 @@ from osmia_bpf.policy.schema import (
     PolicySchema,
 )
 from osmia_bpf.policy.source import HookSource
+from osmia_bpf.policy.task_fields import TASK_FIELDS
 from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
-from osmia_bpf.programs import Source, c_source
+from osmia_bpf.programs import c_source
 
 if TYPE_CHECKING:
     from osmia_api.tracing_policy import TracingPolicySpec
     from osmia_bpf.policy.facts import KernelFacts
     from osmia_bpf.policy.hook import Argument, ResolvedHook
-
-TASK_FIELDS: dict[str, tuple[str, ...]] = {
-    "thread_info": ("status", "flags"),
-    "task_struct": (
-        *("thread_info", "flags", "pid", "tgid", "group_leader", "thread_pid", "start_boottime"),
-        *("real_start_time", "self_exec_id", "cred", "nsproxy", "files", "fs"),
-    ),
-    "cred": ("cap_permitted", "cap_effective", "cap_inheritable", "user_ns"),
-    "nsproxy": (
-        *("uts_ns", "ipc_ns", "mnt_ns", "pid_ns_for_children", "net_ns"),
-        *("time_ns", "time_ns_for_children", "cgroup_ns"),
-    ),
-    "ns_common": ("inum",),
-    "uts_namespace": ("ns",),
-    "ipc_namespace": ("ns",),
-    "mnt_namespace": ("ns",),
-    "pid_namespace": ("ns",),
-    "net": ("ns",),
-    "cgroup_namespace": ("ns",),
-    "user_namespace": ("ns",),
-    "time_namespace": ("ns",),
-    "upid": ("nr", "ns"),
-    "pid": ("level", "numbers"),
-}
-"""What the C of every policy may read."""
+    from osmia_bpf.programs import Program
 
 # Generated tests stand in more parentheses than a person would write.
 _QUIET = '#pragma clang diagnostic ignored "-Wparentheses-equality"\n'
@@ -100,11 +75,14 @@ class Plan:
             enforced=self.enforced,
         )
 
-    def source(self) -> Source:
-        """Return the C of the policy; without hooks that can be done there is none."""
-        details = msgspec.msgpack.encode(self.schema())
+    def programs(self) -> tuple[Program, ...]:
+        """Return all programs, callees before their callers."""
+        return tuple(program for hook in self.hooks for program in hook.programs())
+
+    def text(self) -> str:
+        """Return the C of the policy; without hooks that can be done it is empty."""
         if not self.hooks:
-            return Source(text="", programs=(), details=details)
+            return ""
         facts = self.conditions.facts
         rest = max(_SLOT_REST_BYTES, (self.conditions.longest_text + 15) & ~7)
         defines = {
@@ -124,8 +102,7 @@ class Plan:
         parts += [c_source(f"policy/{name}") for name in files]
         parts += self.conditions.functions
         parts += [hook.text() for hook in self.hooks]
-        programs = tuple(program for hook in self.hooks for program in hook.programs())
-        return Source(text="\n".join(parts), programs=programs, details=details)
+        return "\n".join(parts)
 
 
 def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:

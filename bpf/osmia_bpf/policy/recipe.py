@@ -1,4 +1,8 @@
-"""A policy as a job for the compile child: all that its programs depend on but the kernel's types."""
+"""A policy as a job for the compile child: all that its programs depend on but the kernel's types.
+
+The passes and the policy models are imported where they are used: the agent itself, which only
+hands the job over, has no need of them.
+"""
 
 from __future__ import annotations
 
@@ -8,55 +12,65 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from osmia_api.tracing_policy import TracingPolicySpec
-from osmia_bpf.policy.facts import KALLSYMS, TRACEFS, KernelFacts
-from osmia_bpf.policy.plan import Plan, plan
+from osmia_bpf.policy.schema import PolicySchema
+from osmia_bpf.programs import Source
 
 if TYPE_CHECKING:
     from osmia_bpf.btf import Btf
-    from osmia_bpf.programs import ProgramKind, Source
+    from osmia_bpf.policy.facts import KernelFacts
+    from osmia_bpf.programs import ProgramKind
+
+_TRACEFS = "/sys/kernel/tracing"
 
 
 class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One policy on one node."""
 
-    spec: str
-    """The policy's spec as JSON."""
+    text: str
+    """The policy as YAML."""
     override_return: bool = False
     host_namespaces: dict[str, int] = msgspec.field(default_factory=dict)
-    tracefs: str = str(TRACEFS)
+    """Inode numbers of the host's namespaces, by names as in the contract's matchNamespaces."""
+    tracefs: str = _TRACEFS
 
-    @classmethod
-    def of(
-        cls,
-        spec: TracingPolicySpec,
-        *,
-        override_return: bool = False,
-        host_namespaces: dict[str, int] | None = None,
-        tracefs: Path = TRACEFS,
-    ) -> PolicyRecipe:
-        """Return the recipe of a policy."""
-        text = spec.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)
-        return cls(
-            spec=text,
-            override_return=override_return,
-            host_namespaces=host_namespaces or {},
-            tracefs=str(tracefs),
-        )
+    def facts(self, btf: Btf, kinds: tuple[ProgramKind, ...]) -> KernelFacts:
+        """Return what the passes know of the kernel."""
+        from osmia_bpf.policy.facts import KernelFacts  # noqa: PLC0415 - see above
 
-    def plan(self, btf: Btf, kinds: tuple[ProgramKind, ...]) -> Plan:
-        """Run the passes for this kernel."""
-        facts = KernelFacts(
+        return KernelFacts(
             btf=btf,
             machine=os.uname().machine,
             kinds=frozenset(kinds),
             override_return=self.override_return,
             host_namespaces=self.host_namespaces,
             tracefs=Path(self.tracefs),
-            kallsyms=KALLSYMS,
         )
-        return plan(TracingPolicySpec.model_validate_json(self.spec), facts)
 
     def source(self, btf: Btf, kinds: tuple[ProgramKind, ...]) -> Source:
-        """Return the C of the policy's programs."""
-        return self.plan(btf, kinds).source()
+        """Return the C of the policy's programs, and its `PolicySchema` as details.
+
+        A policy that cannot be used gives no programs; the schema says why.
+        """
+        from osmia_api.tracing_policy import InvalidObjectError, load_policy  # noqa: PLC0415
+        from osmia_bpf.policy.plan import plan  # noqa: PLC0415
+        from osmia_bpf.policy.problems import HookError  # noqa: PLC0415
+
+        schema = PolicySchema()
+        try:
+            policy = load_policy(self.text)
+            metadata = policy.metadata
+            schema = PolicySchema(name=metadata.name, namespace=metadata.namespace)
+            planned = plan(policy.spec, self.facts(btf, kinds))
+        except (InvalidObjectError, HookError) as error:
+            schema = msgspec.structs.replace(schema, error=str(error))
+            return Source(text="", programs=(), details=msgspec.msgpack.encode(schema), keep=False)
+        schema = msgspec.structs.replace(
+            planned.schema(), name=metadata.name, namespace=metadata.namespace
+        )
+        return Source(
+            text=planned.text(),
+            programs=planned.programs(),
+            details=msgspec.msgpack.encode(schema),
+            # What was not there today may be there tomorrow.
+            keep=not schema.problems,
+        )

@@ -72,7 +72,11 @@ class HookProblem(msgspec.Struct, frozen=True):
 class PolicySchema(msgspec.Struct, frozen=True, kw_only=True):
     """One policy that was compiled."""
 
-    hooks: tuple[HookSchema, ...]
+    name: str = ""
+    namespace: str = ""
+    error: str = ""
+    """Why the policy as a whole cannot be used; then there are no hooks."""
+    hooks: tuple[HookSchema, ...] = ()
     problems: tuple[HookProblem, ...] = ()
     followers: tuple[FollowerSchema, ...] = ()
     uses_processes: bool = False

@@ -49,7 +49,7 @@ class ArgumentType(NamedTuple):
         return self.family is Family.FILE
 
 
-_PATH_FIELDS = {
+PATH_FIELDS = {
     "path": ("mnt", "dentry"),
     "qstr": ("len", "name"),
     "dentry": ("d_parent", "d_name", "d_hash", "d_inode"),
@@ -96,7 +96,7 @@ def _file(
         Family.FILE,
         "file_value",
         read,
-        {**_PATH_FIELDS, **fields},
+        {**PATH_FIELDS, **fields},
         has_text=True,
         pointer=pointer,
     )
