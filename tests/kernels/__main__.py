@@ -21,6 +21,8 @@ _TESTS = ("tests/bpf",)
 _PYTEST = (
     *("python", "-m", "pytest", "-v", "-p", "no:cacheprovider"),
     "--junitxml=/run/results/junit.xml",
+    # A test that hangs shows where.
+    *("-o", "faulthandler_timeout=300"),
 )
 _DID_NOT_FINISH = 125
 
@@ -121,7 +123,7 @@ def _run(
     job = _job(tuple(command), options, hardware)
     try:
         outcome = machines.run(kernel, job, options.results / kernel.version, sys.stdout.buffer)
-    except SetupError as error:
+    except (SetupError, OSError) as error:
         print(error, file=sys.stderr)
         return _DID_NOT_FINISH
     if outcome.status is None:
@@ -143,7 +145,7 @@ def _test(
     command = (*_PYTEST, *(() if chosen else _TESTS), *pytest_arguments)
     try:
         outcome = machines.run(kernel, _job(command, options, hardware), results, sys.stdout.buffer)
-    except SetupError as error:
+    except (SetupError, OSError) as error:
         return KernelReport(kernel.version, 0, None, str(error))
     return _judged(kernel, outcome, results)
 
@@ -163,4 +165,7 @@ def _judged(kernel: Kernel, outcome: Outcome, results: Path) -> KernelReport:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -101,4 +101,4 @@ def _numbers(name: str) -> list[int]:
 
 def is_kernel_part(name: str) -> bool:
     """Say whether a dependency holds a piece of the kernel itself."""
-    return re.match(r"linux-(binary|modules)-\d", name) is not None
+    return re.match(r"linux-(base|binary|modules)-\d", name) is not None

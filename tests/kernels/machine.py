@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -117,9 +118,9 @@ class Machines:
                 qemu.kill()
                 qemu.wait()
                 qemu.stdout.close()
-        if status < 0:
-            return f"ended by signal {-status} (time limit: {limit_s:.0f} s)"
-        return f"QEMU's exit status was {status}"
+        if status == -signal.SIGKILL:
+            return f"it was ended after {limit_s:.0f} s"
+        return f"it stopped by itself, QEMU's status was {status}"
 
 
 def _tail(console: Path) -> str:

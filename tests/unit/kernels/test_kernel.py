@@ -30,6 +30,7 @@ def test_newest_package_of_a_version(version, newest):
 def test_parts_of_a_kernel_that_comes_in_pieces():
     assert is_kernel_part("linux-binary-7.2.13+deb14-cloud-amd64")
     assert is_kernel_part("linux-modules-7.2.13+deb14-cloud-amd64")
+    assert is_kernel_part("linux-base-7.2.13+deb14-cloud-amd64")
     assert not is_kernel_part("linux-base")
     assert not is_kernel_part("kmod")
 
