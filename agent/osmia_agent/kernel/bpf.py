@@ -21,6 +21,7 @@ _NAME_BYTES = 16
 _LOG_BYTES = 1 << 20
 _LOG_TAIL_CHARS = 2000
 _POSSIBLE_CPUS = Path("/sys/devices/system/cpu/possible")
+NEW_KEY = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -109,10 +110,12 @@ def create_map(
     return _bpf(_Command.MAP_CREATE, attributes, f"map {name} of {max_entries} entries")
 
 
-def _element(command: _Command, fd: int, key: bytes, value: ctypes.Array[ctypes.c_char]) -> None:
+def _element(
+    command: _Command, fd: int, key: bytes, value: ctypes.Array[ctypes.c_char], flags: int = 0
+) -> None:
     key_buffer = ctypes.create_string_buffer(key, len(key))
     attributes = struct.pack(
-        "=I4xQQQ", fd, ctypes.addressof(key_buffer), ctypes.addressof(value), 0
+        "=I4xQQQ", fd, ctypes.addressof(key_buffer), ctypes.addressof(value), flags
     )
     _bpf(command, attributes, "map element")
 
@@ -124,9 +127,10 @@ def lookup(fd: int, key: bytes, value_size: int) -> bytes:
     return value.raw
 
 
-def update(fd: int, key: bytes, value: bytes) -> None:
-    """Set the value of a key."""
-    _element(_Command.MAP_UPDATE_ELEM, fd, key, ctypes.create_string_buffer(value, len(value)))
+def update(fd: int, key: bytes, value: bytes, flags: int = 0) -> None:
+    """Set the value of a key; with NEW_KEY raise `BpfError` with EEXIST if it has one."""
+    buffer = ctypes.create_string_buffer(value, len(value))
+    _element(_Command.MAP_UPDATE_ELEM, fd, key, buffer, flags)
 
 
 def delete(fd: int, key: bytes) -> None:

@@ -61,6 +61,11 @@ class HookCounts(NamedTuple):
     dropped: int
 
 
+def schema_of(compiled: Compiled) -> PolicySchema:
+    """Return what the compile child tells of a policy."""
+    return msgspec.msgpack.decode(compiled.details, type=PolicySchema)
+
+
 class PolicyPrograms:
     """One version of one policy in the kernel.
 
@@ -82,7 +87,7 @@ class PolicyPrograms:
         where the host's files are, `follow` the bits that stand for the schema's followers.
         Raises `BpfError` if the kernel refuses a map.
         """
-        self.schema = msgspec.msgpack.decode(compiled.details, type=PolicySchema)
+        self.schema = schema_of(compiled)
         self.enforce = self.schema.enforced
         self._root = root
         self._number = number

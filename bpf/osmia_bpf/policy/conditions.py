@@ -434,7 +434,7 @@ def _position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data
     # Tracepoints count fields of the format: there the place in args is meant as well.
     if hook.section == "tracepoints" and entry.index < hook.data_from:
         return entry.index
-    (place / "index").fail(f"{entry.index}: none of the hook's args has this index")
+    raise (place / "index").error(f"{entry.index}: none of the hook's args has this index")
 
 
 def _negated(test: str, operator: str) -> str:

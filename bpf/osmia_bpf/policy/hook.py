@@ -1,4 +1,4 @@
-"""A hook whose names and types are resolved for one kernel: what conditions and sources are made of."""
+"""A hook whose names and types are resolved for one kernel."""
 
 from __future__ import annotations
 

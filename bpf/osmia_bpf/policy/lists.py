@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy import syscalls
-from osmia_bpf.policy.problems import Place
 
 if TYPE_CHECKING:
     from osmia_api.tracing_policy.policy import ListSpec
     from osmia_bpf.policy.facts import KernelFacts
+    from osmia_bpf.policy.problems import Place
 
 PREFIX = "list:"
 

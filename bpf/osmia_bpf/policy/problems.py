@@ -25,6 +25,10 @@ class Place(NamedTuple):
         """Return the place of a part of what is here."""
         return Place((*self.path, part))
 
+    def error(self, message: str) -> HookError:
+        """Return the error for this place."""
+        return HookError(self.path, message)
+
     def fail(self, message: str) -> NoReturn:
-        """Raise `HookError` for this place."""
-        raise HookError(self.path, message)
+        """Raise the error for this place."""
+        raise self.error(message)

@@ -50,7 +50,13 @@ class ProcessEntry(NamedTuple):
     def unpack(cls, raw: bytes) -> ProcessEntry:
         """Return what the bytes of the C struct say."""
         values = _PROCESS.unpack(raw)
-        return cls(*values[:5], values[5:15], values[17][: values[15]])
+        own, inherited, permitted, effective, inheritable, *rest = values
+        binary: bytes = rest[12]
+        return cls(
+            *(own, inherited, permitted, effective, inheritable),
+            namespaces=tuple(rest[:10]),
+            binary=binary[: rest[10]],
+        )
 
 
 ENTRY_BYTES = _PROCESS.size

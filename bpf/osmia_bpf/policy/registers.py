@@ -10,6 +10,8 @@ from osmia_bpf.policy import syscalls
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from osmia_bpf.btf import Btf
 
 _ARGUMENTS = {"x86_64": ("di", "si", "dx", "cx", "r8", "r9")}
@@ -85,7 +87,7 @@ class Call:
             return f"LOAD(64, ctx, {self._offset(_ARGUMENTS, index)})"
         return f"LOAD(64, ctx, {8 * index})"
 
-    def _offset(self, registers: dict[str, tuple[str, ...]], index: int) -> int:
+    def _offset(self, registers: Mapping[str, tuple[str, ...]], index: int) -> int:
         names = registers.get(self.machine)
         return 8 * index if names is None else self._field(names[index])
 

@@ -86,14 +86,14 @@ class Resolver:
             return [self._lsm(hook, number, section, place)]
         if isinstance(hook, Uprobe):
             return self._uprobe(hook, number, section, place)
-        place.fail(f"{section} are not supported by this version")
+        raise place.error(f"{section} are not supported by this version")
 
     def _needs(self, place: Place, *kinds: ProgramKind) -> ProgramKind:
         """Return the first of these kinds that the kernel has."""
         for kind in kinds:
             if kind in self.facts.kinds:
                 return kind
-        place.fail(f"this kernel does not let one attach {' or '.join(kinds)} programs")
+        raise place.error(f"this kernel does not let one attach {' or '.join(kinds)} programs")
 
     def _selectors(self, hook: Hook, place: Place) -> tuple[Selector, ...]:
         return tuple(
@@ -272,7 +272,7 @@ class Resolver:
             if register is None:
                 (place / "resolve").fail(f"{model.resolve!r} is not a register, such as ip or di")
             return Argument(self._type(model, None, place), model.index, model.label, register)
-        (place / "source").fail(f"{model.source!r} is not current_task or pt_regs")
+        raise (place / "source").error(f"{model.source!r} is not current_task or pt_regs")
 
     def _resolved(
         self, model: models.Argument, raw: str, declared: int | None, place: Place
@@ -474,7 +474,7 @@ class Resolver:
                 tags=tag_texts(hook.tags, place / "tags"),
                 returned=returned,
                 return_kind=return_kind,
-                offset=0 if hook.symbols else int(where),
+                offset=0 if hook.symbols else hook.offsets[at],
                 reference_counter=counters[at] if counters else 0,
             )
             for at, where in enumerate(places)

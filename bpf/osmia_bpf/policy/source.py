@@ -1,8 +1,8 @@
 """The pass that writes the C of a policy's programs.
 
-A hook becomes one program that tests and reports. Where an argument is a path, which takes a walk,
-it becomes three that call each other: the early tests, the walk as often as its depth needs, and the
-rest. A hook that reports what its function returns has one more, at the return.
+A hook becomes one program that tests and reports. Where an argument is a path, which takes a
+walk, it becomes three that call each other: the early tests, the walk as often as its depth needs,
+and the rest. A hook that reports what its function returns has one more, at the return.
 """
 
 from __future__ import annotations
@@ -458,7 +458,8 @@ class HookSource:
             self._write(f"entered.raw{at} = {argument.raw};", 2)
             self._write(f"entered.size{at} = {argument.size or '0'};", 2)
         self._write(
-            f"u64 thread = bpf_get_current_pid_tgid();\nentered_{number}.update(&thread, &entered);",
+            "u64 thread = bpf_get_current_pid_tgid();\n"
+            f"entered_{number}.update(&thread, &entered);",
             2,
         )
 

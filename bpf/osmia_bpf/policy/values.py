@@ -247,14 +247,14 @@ def decode_record(record: bytes, header: Header, structs: Sequence[str]) -> Deco
     try:
         for name in structs:
             layout, kind = LAYOUTS[name]
-            error, size, *rest = layout.unpack_from(record, at)
-            fixed.append((error, size, kind, rest))
+            code, size, *rest = layout.unpack_from(record, at)
+            fixed.append((code, size, kind, rest))
             at += (layout.size + 7) & ~7
     except struct.error as error:
         raise RecordError(f"policy record of {len(record)} bytes: {error}") from None
     arguments = []
-    for error, size, kind, rest in fixed:
-        arguments.append(DecodedArgument(error, kind._make(rest), record[at : at + size]))
+    for code, size, kind, rest in fixed:
+        arguments.append(DecodedArgument(code, kind._make(rest), record[at : at + size]))
         at += size
     kernel, at = _frames(record, at, header.kernel_frames)
     user, at = _frames(record, at, header.user_frames)
