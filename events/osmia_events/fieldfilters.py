@@ -35,9 +35,6 @@ class FieldFilters:
         }
         self._of_body[type(None)] = []
 
-    def __bool__(self) -> bool:
-        return any(self._of_body.values())
-
     def apply(self, event: Event) -> Event:
         """Return the event with the fields that are left; the same object if no filter applies."""
         body = self.apply_body(event.body)

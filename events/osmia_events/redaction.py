@@ -53,9 +53,6 @@ class Redactor:
         self._of_filters: dict[tuple[str, ...], RedactionPatterns] = {}
         self._of_binary: dict[str, RedactionPatterns | None] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._filters)
-
     def redact(self, event: Event) -> Event:
         """Return the event without secrets; the same object if there were none."""
         body = self.redact_body(event.body)

@@ -63,8 +63,7 @@ class PatternSet:
     """Patterns that are searched together. Raises RegexError for one that RE2 refuses."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self.patterns: Sequence[str] = tuple(patterns)
-        self._searches = list(_searches(self.patterns))
+        self._searches = list(_searches(tuple(patterns)))
         self._known: dict[str, bool] = {}
 
     def matching(self, text: str) -> list[int]:

@@ -165,7 +165,6 @@ def test_what_holds_no_secret_is_the_same_object() -> None:
     ):
         event = Event(body=body)
         assert redactor({"redact": TOKEN}).redact(event) is event
-    assert not redactor()
     assert redactor().redact(event) is event
 
 
