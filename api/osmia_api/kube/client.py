@@ -24,6 +24,7 @@ _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 _MAX_CONNECTIONS = 8
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _LINE_CHUNK = 1 << 16
+_PAGE = "100"
 
 
 class ApiError(Exception):
@@ -76,12 +77,29 @@ class KubeClient:
         """Read an object. Raises ApiError."""
         return self.request("GET", kind.path(namespace, name))
 
-    def list(
-        self, kind: ResourceType, namespace: str = "", *, metadata_only: bool = False, **query: str
-    ) -> Object:
-        """Read one page of a collection; `query` are parameters of the API. Raises ApiError."""
+    def pages(
+        self,
+        kind: ResourceType,
+        namespace: str = "",
+        query: Mapping[str, str] | None = None,
+        *,
+        metadata_only: bool = False,
+    ) -> Iterator[Object]:
+        """Read a collection page by page; `query` are parameters of the API. Raises ApiError."""
         accept = _METADATA.format("List") if metadata_only else "application/json"
-        return self.request("GET", kind.path(namespace), query=query, accept=accept)
+        asked = {**(query or {}), "limit": _PAGE}
+        while True:
+            page = self.request("GET", kind.path(namespace), query=asked, accept=accept)
+            yield page
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            asked["continue"] = token
+
+    def list_all(self, kind: ResourceType, namespace: str = "") -> list[Object]:
+        """Read a whole collection. Raises ApiError."""
+        pages = self.pages(kind, namespace)
+        return [manifest for page in pages for manifest in page.get("items") or ()]
 
     def create(self, kind: ResourceType, manifest: Object, namespace: str = "") -> Object:
         """Create an object. Raises ApiError."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_PAGE = "100"
 _WATCH_S = 300
 _SILENCE_S = 90.0  # bookmarks come about once a minute
 _LOG_EVERY = 10
@@ -154,24 +153,19 @@ class Watch:
 
     def _list(self) -> str:
         objects: list[Object] = []
-        query = {**self._collection.query(), "limit": _PAGE}
-        while True:
-            page = self._client.list(
-                self._collection.kind,
-                self._collection.namespace,
-                metadata_only=self._collection.metadata_only,
-                **query,
-            )
+        version = ""
+        for page in self._client.pages(
+            self._collection.kind,
+            self._collection.namespace,
+            self._collection.query(),
+            metadata_only=self._collection.metadata_only,
+        ):
             objects += page.get("items") or ()
-            token = page["metadata"].get("continue")
+            version = page["metadata"]["resourceVersion"]
             self.last_activity_s = time.monotonic()
-            if not token:
-                break
-            query["continue"] = token
         self._observer.replaced(objects)
         self.synced.set()
         self._succeeded()
-        version: str = page["metadata"]["resourceVersion"]
         return version
 
     def _watch(self, version: str) -> str:

@@ -1,0 +1,237 @@
+"""`osmia-operator`: options and wiring."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+import time
+import uuid
+
+import click
+import kopf
+
+from osmia_api.crds import build_crds, render
+from osmia_api.kube.backoff import Backoff
+from osmia_api.kube.client import ApiError, KubeClient
+from osmia_api.kube.connection import Connection, ConnectionConfigError, find_connection
+from osmia_api.kube.resource_type import SOURCE_TYPES
+from osmia_operator.controller import WORKERS, Controller
+from osmia_operator.discovery import discover
+from osmia_operator.endpoints import Health, make_app, serve
+from osmia_operator.leadership import Leadership
+from osmia_operator.metrics import OperatorMetrics
+from osmia_operator.observers import make_watches
+from osmia_operator.settings import OperatorSettings, parse_address
+from osmia_operator.sources import make_registry, make_settings
+
+logger = logging.getLogger("osmia_operator")
+
+_TICK_S = 1.0
+
+
+@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "OSMIA_OPERATOR"})
+@click.option("--namespace", default="", help="Namespace of the operator and its agents.")
+@click.option("--kubeconfig", default="", help="File with server and credentials.")
+@click.option(
+    "--metrics-server", default="", help="Address of /metrics, /healthz, /readyz; empty is none."
+)
+@click.option(
+    "--agent-selector",
+    default="app.kubernetes.io/component=agent,app.kubernetes.io/part-of=osmia",
+    show_default=True,
+    help="Labels of the Pods that run agents.",
+)
+@click.option(
+    "--resync-interval",
+    type=click.FloatRange(min=1),
+    default=300.0,
+    show_default=True,
+    help="Seconds between two looks at everything.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What is worth a log line.",
+)
+@click.pass_context
+def cli(
+    context: click.Context,
+    namespace: str,
+    kubeconfig: str,
+    metrics_server: str,
+    agent_selector: str,
+    resync_interval: float,
+    log_level: str,
+) -> None:
+    """Bring policies and export pipelines to every node, and report how far they have come."""
+    if context.invoked_subcommand is not None:
+        return
+    logging.basicConfig(
+        level=log_level.upper(),
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    try:
+        connection = find_connection(kubeconfig)
+        settings = OperatorSettings(
+            namespace=namespace or connection.namespace,
+            metrics_address=parse_address(metrics_server),
+            agent_selector=agent_selector,
+            resync_interval_s=resync_interval,
+        )
+        client = KubeClient(connection, "osmia-operator")
+    except (ConnectionConfigError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        asyncio.run(_run(settings, connection, client))
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.command("crds")
+def print_crds() -> None:
+    """Print the custom resource definitions as YAML."""
+    click.echo("---\n".join(render(definition) for definition in build_crds().values()), nl=False)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="osmia-operator")
+
+
+async def _run(settings: OperatorSettings, connection: Connection, client: KubeClient) -> None:
+    metrics = OperatorMetrics()
+    without_status = await _wait_for_definitions(client)
+    loop = asyncio.get_running_loop()
+    identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+
+    def leading(leads: bool) -> None:
+        if leads:
+            controller.enqueue_all()
+
+    leadership = Leadership(client, settings.namespace, identity, leading)
+    controller = Controller(
+        client, settings.namespace, metrics, lambda: leadership.leads, without_status
+    )
+    watches = make_watches(client, controller, loop, settings.namespace, settings.agent_selector)
+    health = Health(watches, controller.queue, time.monotonic)
+    metrics.set_gauges(
+        lambda: {
+            "leads": ("Whether this process writes", float(leadership.leads)),
+            "queue_depth": ("Objects that wait to be looked at", float(controller.queue.depth)),
+            "watch_silence_seconds": (
+                "Longest time since a watch has heard of the API server",
+                max(time.monotonic() - watch.last_activity_s for watch in watches),
+            ),
+        }
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.metrics_address is not None:
+            runner = await serve(make_app(health, metrics), *settings.metrics_address)
+            stack.push_async_callback(runner.cleanup)
+        for watch in watches:
+            watch.start()
+            stack.callback(watch.stop)
+        await _list_sources(client, controller)
+        await _until_synced(health)
+        stack.callback(leadership.release)
+        tasks = [
+            asyncio.create_task(leadership.run()),
+            asyncio.create_task(_resync(client, controller, settings.resync_interval_s)),
+            asyncio.create_task(_watch_leases(controller)),
+            *(asyncio.create_task(controller.work()) for _ in range(WORKERS)),
+        ]
+        stack.push_async_callback(_cancel, tasks)
+        await kopf.operator(
+            registry=make_registry(connection, controller),
+            settings=make_settings(),
+            standalone=True,
+            clusterwide=True,
+        )
+    client.close()
+
+
+async def _wait_for_definitions(client: KubeClient) -> tuple[str, ...]:
+    """Wait until the custom resources are served; return the kinds that can have no status."""
+    backoff = Backoff(most_s=10.0)
+    told = ""
+    while True:
+        try:
+            served = await asyncio.to_thread(discover, client)
+            trouble = ""
+            if served.missing:
+                names = ", ".join(served.missing)
+                trouble = f"not installed: {names} (see `osmia-operator crds`)"
+        except (ApiError, ConnectionConfigError) as error:
+            trouble = str(error)
+        if not trouble:
+            break
+        if trouble != told:
+            logger.warning("waiting: %s", trouble)
+            told = trouble
+        await asyncio.sleep(backoff.after_failure())
+    for kind in served.without_status:
+        logger.error(
+            "%s: its definition, which something else has installed, has no status subresource;"
+            " its objects are brought to the nodes, but cannot show their state. Apply the"
+            " definition that `osmia-operator crds` prints.",
+            kind,
+        )
+    return served.without_status
+
+
+async def _list_sources(client: KubeClient, controller: Controller) -> None:
+    """Read all sources, retrying until it works."""
+    backoff = Backoff()
+    for kind in SOURCE_TYPES.values():
+        while True:
+            try:
+                objects = await asyncio.to_thread(client.list_all, kind)
+            except (ApiError, ConnectionConfigError) as error:
+                logger.warning("%s: %s", kind.plural, error)
+                asked_s = error.retry_after_s if isinstance(error, ApiError) else None
+                await asyncio.sleep(backoff.after_failure(asked_s))
+            else:
+                controller.sources_listed(kind.kind, objects)
+                break
+
+
+async def _until_synced(health: Health) -> None:
+    for watch in health.watches:
+        while not await asyncio.to_thread(watch.synced.wait, 1.0):
+            pass
+    # What the watches have handed over to the loop is worked off before anything is decided.
+    await asyncio.sleep(0)
+
+
+async def _resync(client: KubeClient, controller: Controller, interval_s: float) -> None:
+    """Look at everything once in a while, whatever the watches have said."""
+    while True:
+        await asyncio.sleep(interval_s)
+        await _list_sources(client, controller)
+        controller.enqueue_all()
+
+
+async def _watch_leases(controller: Controller) -> None:
+    """Notice agents that have stopped to renew their Leases: nothing else would tell."""
+    while True:
+        await asyncio.sleep(_TICK_S)
+        if controller.fleet.has_expired(time.monotonic()):
+            controller.fleet.agents(time.monotonic())
+            controller.enqueue_all()
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    main()
