@@ -33,7 +33,7 @@ clean:
 	rm -rf .venv dist build
 
 # Debian's packages: bcc has no release on PyPI, so the virtual environment sees the system's.
-.venv/.runtime: pyproject.toml scripts/apt-install
+.venv/.runtime: pyproject.toml scripts/apt-install $(wildcard events/osmia_events/proto/tetragon/*.proto)
 	scripts/apt-install python3-venv python3-bpfcc
 	test -x $(BIN)/python || $(PYTHON) -m venv --system-site-packages .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli]'
