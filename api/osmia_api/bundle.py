@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osmia_api.export_config import ExportConfig, export_config_from_object
@@ -79,7 +79,7 @@ class Bundle:
     uid: str
     """Of the source: another object under the same name is another source."""
     generation: int
-    resource: Resource
+    resource: Resource = field(compare=False)
     payload: bytes
     """The canonical JSON of all the above."""
 
