@@ -10,8 +10,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from osmia_agent.kernel.compiler import Job
+from osmia_bpf.programs import BaseSensorOptions
 from tests.bpf.agent import Agent, wait_until
 
 COMMAND = (sys.executable, "-m", "osmia_agent.main")
@@ -294,3 +297,19 @@ def test_programs_and_maps_go_with_the_agent(tmp_path, bpf_lib):
         assert descriptors(running.pid) >= 10
         running.stop()
     assert not Path(f"/proc/{running.pid}").exists()
+
+
+def test_a_missing_compiler_is_told(tmp_path):
+    # Without the system's packages, Python finds this project and no bcc.
+    paths = [path for path in sys.path if "dist-packages" not in path and path]
+    program = (
+        f"import sys; sys.path[:] = {paths!r}; from osmia_agent.kernel import compile_child; "
+        "sys.exit(compile_child.main())"
+    )
+    job = msgspec.json.encode(Job(recipe=BaseSensorOptions()))
+    result = subprocess.run(
+        [sys.executable, "-c", program], input=job, capture_output=True, timeout=60, check=False
+    )
+    assert result.returncode == 1
+    assert result.stdout == b""
+    assert b"python3-bpfcc" in result.stderr

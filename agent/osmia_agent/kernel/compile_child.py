@@ -88,6 +88,13 @@ def main() -> int:
         os.environ["BCC_KERNEL_SOURCE"] = directory
         try:
             compiled = compile_source(source)
+        except ImportError as error:
+            print(  # noqa: T201
+                f"bcc cannot be imported by {sys.executable} ({error}): it is Debian's package "
+                "python3-bpfcc, which a virtual environment sees with --system-site-packages",
+                file=sys.stderr,
+            )
+            return 1
         except Exception as error:  # noqa: BLE001 - bcc raises bare Exception; the parent reports it
             print(f"bcc: {error}", file=sys.stderr)  # noqa: T201
             return 1
