@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 MAX_PATTERN_BYTES = 64 << 20
 """Memory that one compiled pattern may take; Go's own limit allows programs of this size."""
-_MAX_SET_INSTRUCTIONS = 10_000
-"""A set's automaton must hold 20 states in 8 MiB, or the library reports no match at all."""
+_MEMORY_BYTES = 2 << 20
+"""Memory for an automaton, which text that is made for it can fill: there may be many of them."""
+_MAX_SET_INSTRUCTIONS = 5_000
+"""The library refuses sets that leave their automaton too little memory: from four times this."""
 _MAX_CACHED_TEXTS = 1024
 _MAX_CACHED_TEXT_LENGTH = 256
 _MAX_SHOWN_LENGTH = 200
@@ -152,7 +154,7 @@ def _compile(pattern: str) -> Any:
     return re2.compile(pattern, _options(max_mem=MAX_PATTERN_BYTES))
 
 
-def _options(max_mem: int = 8 << 20) -> Any:
+def _options(max_mem: int = _MEMORY_BYTES) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = max_mem
