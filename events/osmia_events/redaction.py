@@ -111,6 +111,9 @@ class Redactor:
             return self._of_binary[binary]
         except KeyError:
             pass
+        if len(self._of_binary) >= _MAX_BINARIES:
+            self._of_binary.clear()
+            self._of_filters.clear()
         chosen = tuple(
             pattern
             for binaries, patterns in self._filters
@@ -120,8 +123,6 @@ class Redactor:
         patterns = self._of_filters.get(chosen)
         if patterns is None and chosen:
             patterns = self._of_filters[chosen] = RedactionPatterns(chosen)
-        if len(self._of_binary) >= _MAX_BINARIES:
-            self._of_binary.clear()
         self._of_binary[binary] = patterns
         return patterns
 
