@@ -1,0 +1,81 @@
+import pytest
+
+from osmia_api.tracing_policy.selectors import Selector
+from osmia_bpf.policy.actions import ActionNumber, Effect, effect, rate_limit_ns
+from osmia_bpf.policy.problems import HookError, Place
+
+PLACE = Place(("s",))
+
+
+def read(*actions, **more):
+    return effect(Selector.model_validate({"matchActions": actions, **more}), PLACE)
+
+
+def test_no_action_posts():
+    assert effect(Selector(), PLACE) == Effect()
+    assert Effect().post
+    assert Effect().reported is ActionNumber.POST
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5", 5), ("5s", 5), ("2m", 120), ("1H", 3600), (" 3 ", 3), ("99999999h", 4294967.295)],
+)
+def test_rate_limits(text, seconds):
+    assert rate_limit_ns(text, PLACE) == round(seconds * 1e9)
+
+
+@pytest.mark.parametrize("text", ["", "x", "5d", "-1", "1.5s", "m"])
+def test_what_is_no_rate_limit(text):
+    with pytest.raises(HookError, match="is not a number of seconds"):
+        rate_limit_ns(text, PLACE)
+
+
+def test_several_actions_come_together():
+    found = read(
+        {"action": "Sigkill"}, {"action": "Override", "argError": -1}, {"action": "NoPost"}
+    )
+    assert found.signal == 9
+    assert found.error == -1
+    assert not found.post
+    assert found.reported is ActionNumber.NOPOST
+
+
+def test_post_keeps_its_options():
+    found = read(
+        {"action": "Post", "rateLimit": "1m", "rateLimitScope": "Process", "userStackTrace": True}
+    )
+    assert found.rate_limit_ns == 60_000_000_000
+    assert found.rate_limit_scope == "process"
+    assert found.user_stack
+    assert not found.kernel_stack
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ({"action": "GetUrl", "argUrl": "http://a"}, r"s.matchActions\[0\].action: GetUrl is not"),
+        ({"action": "Signal", "argSig": 65}, "65 is not a signal"),
+        ({"action": "Signal"}, "0 is not a signal"),
+        ({"action": "Override", "argError": -5000}, "-5000 is not an error number"),
+        (
+            {"action": "Post", "rateLimit": "1", "rateLimitScope": "galaxy"},
+            "'galaxy' is not one of",
+        ),
+        ({"action": "Sigkill", "rateLimit": "1"}, "for the action Post only"),
+        ({"action": "NoPost", "kernelStackTrace": True}, "for the action Post only"),
+    ],
+)
+def test_what_cannot_be_done(action, message):
+    with pytest.raises(HookError, match=message):
+        read(action)
+
+
+def test_too_many_actions():
+    with pytest.raises(HookError, match="at most 3"):
+        read(*[{"action": "NoPost"}] * 4)
+
+
+def test_actions_at_return_are_refused():
+    with pytest.raises(HookError, match="matchReturnActions: not supported"):
+        read(matchReturnActions=[{"action": "Post"}])
