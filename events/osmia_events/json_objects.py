@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from osmia_events.regex import well_formed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -72,7 +74,7 @@ def _after_blanks(text: str, at: int) -> int:
 def _excerpt(text: str, at: int) -> str:
     if at >= len(text):
         return "the text ends"
-    return json.dumps(text[at : at + 30].splitlines()[0], ensure_ascii=False)
+    return json.dumps(well_formed(text[at : at + 30].splitlines()[0]), ensure_ascii=False)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def test_no_text_is_no_object(text: str | bytes) -> None:
         ('{"a": 1, "a": 2}', 'line 1: not valid JSON: the field "a" is given twice'),
         ('{"a":' * 100_000, "line 1: not valid JSON: nested too deeply"),
         (b'{}\n{"\xff": 1}', "line 2: not valid UTF-8"),
+        ("\ud800", 'line 1: a JSON object is needed here: "\ufffd"'),
     ],
 )
 def test_says_where_a_text_is_wrong(text: str | bytes, message: str) -> None:
