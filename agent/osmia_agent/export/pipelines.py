@@ -57,21 +57,15 @@ class RunningPipelines:
 
     def accept(self, events: Sequence[Event]) -> None:
         """Take events in their order; never waits."""
-        feed = self._pipelines.feed
-        lanes = self._lanes
-        for event in events:
-            for pipeline, line in feed(event):
-                lanes[pipeline.name].lines.append(line)
-        for lane in lanes.values():
-            lane.end_batch(len(events))
+        for pipeline, lines in self._pipelines.feed_all(events):
+            self._lanes[pipeline.name].end_batch(len(events), lines)
 
     def report(self) -> None:
         """Write what is due about rate limits; called about once a second."""
         for lane in self._lanes.values():
             line = lane.pipeline.rate_limit_report(self._node_name, time.time_ns())
             if line is not None:
-                lane.lines.append(line)
-                lane.end_batch(1)
+                lane.end_batch(1, [line])
 
     def snapshots(self) -> list[PipelineSnapshot]:
         """Return the counts of each pipeline."""
@@ -118,7 +112,6 @@ class _Lane:
     def __init__(self, pipeline: Pipeline, writer: Writer | None) -> None:
         self.pipeline = pipeline
         self.writer = writer
-        self.lines: list[bytes] = []
         self._publishing = threading.Lock()
         # A pipeline that goes on in a new set, with its writer, has counted before.
         self._taken = pipeline.counters.read
@@ -126,9 +119,8 @@ class _Lane:
             self._taken += writer.statistics().taken
         self._counted = _counted(pipeline)
 
-    def end_batch(self, taken: int) -> None:
+    def end_batch(self, taken: int, lines: Sequence[bytes]) -> None:
         """Hand on the lines that are left of a batch of `taken` events."""
-        lines, self.lines = self.lines, []
         with self._publishing:
             if self.writer is not None:
                 self.writer.put(lines)
