@@ -13,7 +13,7 @@ from tests.kernels.cache import Cache
 from tests.kernels.commands import SetupError
 from tests.kernels.guest import Cgroups, Hardware, Job
 from tests.kernels.kernel import DEFAULT, KERNELS, Kernel
-from tests.kernels.machine import Machines, Outcome
+from tests.kernels.machine import Machines
 from tests.kernels.project import ROOT
 from tests.kernels.report import KernelReport
 
@@ -31,26 +31,28 @@ def main(arguments: list[str]) -> int:
     """Do what the command line asks for and return the exit status."""
     # As with Ctrl-C: QEMU is ended and the run's folder removed on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    own, rest = _split(arguments)
-    options = _parser().parse_args(own)
+    options, rest = parsed(arguments)
     hardware = Hardware(options.cpus, options.memory, options.kvm, options.icount)
     cache = Cache.from_environment(os.environ)
     with cache.scratch() as scratch:
         machines = Machines(cache, scratch, hardware)
         if options.action == "run":
             return _run(machines, KERNELS[options.kernel], options, hardware, rest)
-        kernels = _selected(options.kernels)
+        kernels = selected(options.kernels)
         reports = [_test(machines, kernel, options, hardware, rest) for kernel in kernels]
     print(report.table(reports))
     return 0 if all(each.good for each in reports) else 1
 
 
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Return what stands before the first `--`, and what after it."""
-    if "--" not in arguments:
-        return arguments, []
-    at = arguments.index("--")
-    return arguments[:at], arguments[at + 1 :]
+def parsed(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the options, and what stands after the first `--`: it goes on as it is."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    rest = arguments[at + 1 :]
+    parser = _parser()
+    options = parser.parse_args(arguments[:at])
+    if options.action == "run" and not rest:
+        parser.error("no command: it follows after --")
+    return options, rest
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "kernels",
         nargs="*",
         metavar="KERNEL",
-        choices=["all", *KERNELS],
-        default=[],
+        type=_version,
+        default=list(DEFAULT),
         help=f"any of {versions}, or all; without it {' and '.join(DEFAULT)}",
     )
     run = actions.add_parser(
@@ -99,10 +101,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _selected(versions: list[str]) -> list[Kernel]:
+def _version(word: str) -> str:
+    # Not `choices`: those refuse the default of a list.
+    if word not in ("all", *KERNELS):
+        raise argparse.ArgumentTypeError(f"invalid choice: {word!r} (all, {', '.join(KERNELS)})")
+    return word
+
+
+def selected(versions: list[str]) -> list[Kernel]:
+    """Return the kernels that are meant by versions, or by `all`."""
     if "all" in versions:
         return list(KERNELS.values())
-    return [KERNELS[version] for version in versions or DEFAULT]
+    return [KERNELS[version] for version in versions]
 
 
 def _job(command: tuple[str, ...], options: argparse.Namespace, hardware: Hardware) -> Job:
@@ -117,9 +127,6 @@ def _run(
     hardware: Hardware,
     command: list[str],
 ) -> int:
-    if not command:
-        print("no command: it follows after --", file=sys.stderr)
-        return 2
     job = _job(tuple(command), options, hardware)
     try:
         outcome = machines.run(kernel, job, options.results / kernel.version, sys.stdout.buffer)
@@ -147,21 +154,7 @@ def _test(
         outcome = machines.run(kernel, _job(command, options, hardware), results, sys.stdout.buffer)
     except (SetupError, OSError) as error:
         return KernelReport(kernel.version, 0, None, str(error))
-    return _judged(kernel, outcome, results)
-
-
-def _judged(kernel: Kernel, outcome: Outcome, results: Path) -> KernelReport:
-    """Return the row of a kernel from what its guest left behind."""
-    if outcome.status is None:
-        return KernelReport(kernel.version, outcome.seconds, None, outcome.trouble)
-    troubles = report.kernel_complaints((results / "dmesg").read_text(errors="replace"))
-    if outcome.status not in (0, 1):
-        troubles.append(f"pytest ended with status {outcome.status} (124: its time was up)")
-    try:
-        counts = report.junit_counts((results / "junit.xml").read_text())
-    except (OSError, ValueError) as error:
-        return KernelReport(kernel.version, outcome.seconds, None, f"no test report: {error}")
-    return KernelReport(kernel.version, outcome.seconds, counts, "; ".join(troubles))
+    return report.judged(kernel.version, outcome, results)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ _MIB = 1 << 20
 
 
 def make_ext4(folder: Path, image: Path, spare_mib: int) -> None:
-    """Write an image of a folder with some free space. Owners are kept, so root has to call it."""
+    """Write an image of a folder with some free space. Owners are kept."""
     used_kib = int(run("du", "--summarize", "--block-size=1K", folder).split()[0])
     # A journal and checksums are of no use to a disk that lives for one boot.
     options = ("-O", "^has_journal,^metadata_csum,^orphan_file", "-m", "0", "-i", "8192")

@@ -78,9 +78,16 @@ def job_settings(job: Job, *, kernel: Kernel, project: Path) -> str:
 
 
 def kernel_arguments(kernel: Kernel) -> str:
-    """Return the kernel's command line. An oops ends the guest: what follows it proves nothing."""
-    parts = ["console=ttyS0", "panic=-1", "oops=panic", "quiet", "mitigations=off"]
-    return " ".join([*parts, kernel.arguments]).strip()
+    """Return the kernel's command line."""
+    parts = (
+        *("console=ttyS0", "quiet", "mitigations=off"),
+        # What follows an oops proves nothing: end there.
+        *("panic=-1", "oops=panic"),
+        # An emulated processor on a busy machine looks stuck and is not.
+        *("nowatchdog", "rcupdate.rcu_cpu_stall_suppress=1"),
+        kernel.arguments,
+    )
+    return " ".join(parts).strip()
 
 
 def qemu_command(

@@ -41,7 +41,9 @@ def write_project(image: Path, root: Path = ROOT) -> None:
     shutil.copytree(root / _ENVIRONMENT, tree / _ENVIRONMENT, symlinks=True, copy_function=_copy)
     for source in (path for path in tree.iterdir() if path.is_dir() and path.name != _ENVIRONMENT):
         compileall.compile_dir(source, quiet=2, stripdir=str(tree), prependdir=str(root))
-    make_ext4(tree, image, _FREE_MIB)
+    partial = image.with_suffix(".partial")
+    make_ext4(tree, partial, _FREE_MIB)
+    partial.rename(image)
     shutil.rmtree(tree)
 
 

@@ -9,11 +9,14 @@ from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.kernels.machine import Outcome
 
 _COMPLAINT = re.compile(
-    r"WARNING: |BUG: |Oops|general protection fault|KASAN: |UBSAN: |verifier bug|hung task|"
-    r"blocked for more than|refcount_t: "
+    r"WARNING: |BUG: |Oops|general protection fault|KASAN: |UBSAN: |refcount_t: "
 )
+_ALL_PASSED, _SOME_FAILED = 0, 1
 _TIMESTAMP = re.compile(r"^\[ *\d+\.\d+\]\s*")
 
 
@@ -46,6 +49,21 @@ class KernelReport:
             and self.counts.failed == 0
             and not self.trouble
         )
+
+
+def judged(version: str, outcome: Outcome, results: Path) -> KernelReport:
+    """Return the row of a kernel from how its guest ended and from what it left in a folder."""
+    if outcome.status is None:
+        return KernelReport(version, outcome.seconds, None, outcome.trouble)
+    troubles = kernel_complaints((results / "dmesg").read_text(errors="replace"))
+    if outcome.status not in (_ALL_PASSED, _SOME_FAILED):
+        troubles.append(f"pytest ended with status {outcome.status} (124: its time was up)")
+    try:
+        counts = junit_counts((results / "junit.xml").read_text())
+    except (OSError, ValueError) as error:
+        counts = None
+        troubles.append(f"no test report: {error}")
+    return KernelReport(version, outcome.seconds, counts, "; ".join(troubles))
 
 
 def junit_counts(text: str) -> Counts:

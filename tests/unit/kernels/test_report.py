@@ -1,8 +1,10 @@
 import pytest
 
+from tests.kernels.machine import Outcome
 from tests.kernels.report import (
     Counts,
     KernelReport,
+    judged,
     junit_counts,
     kernel_complaints,
     table,
@@ -58,6 +60,27 @@ def test_complaints_of_the_kernel():
 )
 def test_verdict(counts, trouble, good):
     assert KernelReport("6.1", 10, counts, trouble).good is good
+
+
+@pytest.mark.parametrize(
+    ("outcome", "files", "counts", "trouble"),
+    [
+        (Outcome(0, 9), {"dmesg": "", "junit.xml": JUNIT}, Counts(14, 3, 3), ""),
+        (Outcome(1, 9), {"dmesg": "", "junit.xml": JUNIT}, Counts(14, 3, 3), ""),
+        (Outcome(1, 9), {"dmesg": DMESG, "junit.xml": JUNIT}, Counts(14, 3, 3), "WARNING: CPU"),
+        (Outcome(124, 9), {"dmesg": "", "junit.xml": JUNIT}, Counts(14, 3, 3), "status 124"),
+        (Outcome(4, 9), {"dmesg": ""}, None, "no test report"),
+        (Outcome(0, 9), {"dmesg": "", "junit.xml": "<"}, None, "no test report: not XML"),
+        (Outcome(None, 9, "it hung"), {}, None, "it hung"),
+    ],
+)
+def test_judgement_of_what_a_guest_left(outcome, files, counts, trouble, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    row = judged("6.1", outcome, tmp_path)
+    assert (row.version, row.seconds, row.counts) == ("6.1", 9, counts)
+    assert trouble in row.trouble
+    assert bool(trouble) is bool(row.trouble)
 
 
 def test_table():
