@@ -53,8 +53,11 @@ def _kprobes() -> list[Event]:
 
 
 def _execs() -> list[Event]:
+    """Tell of new processes, which living ones have started."""
     corpus = Corpus()
-    return [corpus.exec_event(*corpus.family()) for _ in range(EVENTS)]
+    living = [corpus.process() for _ in range(100)]
+    parents = [living[number % 100] for number in range(EVENTS)]
+    return [corpus.exec_event(corpus.process(parent), parent) for parent in parents]
 
 
 def _mixed() -> list[Event]:
