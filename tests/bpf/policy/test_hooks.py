@@ -1,0 +1,357 @@
+"""Each kind of hook and type of argument, where the kernel has it."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from osmia_events.model import (
+    KprobeFile,
+    KprobeLinuxBinprm,
+    KprobePath,
+    ProcessKprobe,
+    ProcessLsm,
+    ProcessUprobe,
+    SyscallId,
+)
+
+MAPPED = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()]
+LIBC = next((path for path in MAPPED if "/libc.so" in path or "/libc-" in path), "")
+
+
+def values(event):
+    return [argument.value for argument in event.args]
+
+
+def test_the_number_of_a_call(node):
+    node.add(
+        """
+        lists: [{name: calls, type: syscalls, values: [sys_getppid]}]
+        tracepoints:
+        - subsystem: raw_syscalls
+          event: sys_enter
+          args: [{index: 4, type: syscall64}]
+          selectors: [{matchArgs: [{index: 0, operator: InMap, values: ["list:calls"]}]}]
+        """
+    )
+    os.getppid()
+    (event,) = node.own()
+    assert isinstance(event.args[0].value, SyscallId)
+    assert event.args[0].value.abi in {"x64", "arm64"}
+
+
+def test_a_raw_tracepoint(node):
+    node.add(
+        """
+        tracepoints:
+        - subsystem: sched
+          event: sched_process_exec
+          raw: true
+          message: an exec
+          tags: [one, two]
+          args:
+          - {index: 0, resolve: comm, type: string}
+          - {index: 0, resolve: mm.exe_file, type: file}
+          - {index: 2, type: linux_binprm}
+          - {index: 0, resolve: tgid, type: int}
+          selectors: [{matchArgs: [{index: 2, operator: Postfix, values: [/true]}]}]
+        """
+    )
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+    (event,) = node.events()
+    path = os.path.realpath("/bin/true")
+    comm, file, binary, tgid = values(event)
+    assert comm == "true"
+    assert file == KprobeFile("", path, "", "-rwxr-xr-x")
+    assert binary == KprobeLinuxBinprm(path, "", "-rwxr-xr-x")
+    assert tgid == process.pid == event.process.pid
+    assert (event.subsys, event.event) == ("sched", "sched_process_exec")
+    assert (event.message, event.tags) == ("an exec", ("one", "two"))
+
+
+def test_types_of_a_format(node):
+    node.add(
+        """
+        tracepoints:
+        - subsystem: task
+          event: task_rename
+          args: [{index: 4}, {index: 5}, {index: 6}, {index: 7}]
+          selectors: [{matchArgs: [{index: 6, operator: Equal, values: [renamed]}]}]
+        """
+    )
+    comm = Path("/proc/self/comm")
+    before = comm.read_text().strip()
+    for name in ("renamed", before):
+        comm.write_text(name)
+    (event,) = node.own()
+    assert values(event)[:3] == [os.getpid(), before, "renamed"]
+
+
+@pytest.mark.skipif(not LIBC, reason="no libc of its own")
+def test_a_symbol_of_a_library(node):
+    node.add(
+        f"""
+        uprobes:
+        - path: {LIBC}
+          symbols: [getenv]
+          args: [{{index: 0, type: string, label: name}}]
+          selectors: [{{matchArgs: [{{index: 0, operator: Prefix, values: [LC_]}}]}}]
+        """
+    )
+    with subprocess.Popen(["/bin/ls", "/dev/null"], stdout=subprocess.DEVNULL) as process:
+        process.wait()
+    events = node.own(process.pid)
+    assert events
+    assert {type(event) for event in events} == {ProcessUprobe}
+    assert {(event.path, event.symbol) for event in events} == {(LIBC, "getenv")}
+    assert all(event.args[0].value.startswith("LC_") for event in events)
+    assert events[0].args[0].label == "name"
+
+
+def test_a_symbol_that_is_not_there(node):
+    path = LIBC or "/bin/ls"
+    key = node.sensor.add(node.text(f"uprobes: [{{path: {path}, symbols: [no_such]}}]", "none"))
+    assert "has no symbol no_such" in node.status(key).error
+    key = node.sensor.add(node.text("uprobes: [{path: /no/such, symbols: [x]}]", "gone"))
+    assert "there is no file /no/such" in node.status(key).error
+
+
+def test_a_system_call_with_its_return(node, needs):
+    needs("fentry")
+    node.add(
+        """
+        kprobes:
+        - call: sys_lseek
+          return: true
+          returnArg: {index: 0, type: int}
+          args: [{index: 0, type: int}, {index: 1, type: long}]
+          selectors: [{matchArgs: [{index: 0, operator: Equal, values: ["9999"]}]}]
+        """
+    )
+    with pytest.raises(OSError, match="Bad file"):
+        os.lseek(9999, 5, 0)
+    (event,) = node.own()
+    assert isinstance(event, ProcessKprobe)
+    assert event.function_name.endswith("sys_lseek")
+    assert values(event) == [9999, 5]
+    assert event.return_.value == -9
+    assert event.return_action.name == "KPROBE_ACTION_POST"
+
+
+def test_a_return_that_does_not_match(node, needs):
+    needs("fentry")
+    node.add(
+        """
+        kprobes:
+        - call: sys_lseek
+          return: true
+          returnArg: {index: 0, type: int}
+          args: [{index: 0, type: int}]
+          selectors:
+          - matchArgs: [{index: 0, operator: Equal, values: ["9999"]}]
+            matchReturnArgs: [{operator: GT, values: ["0"]}]
+        """
+    )
+    with pytest.raises(OSError, match="Bad file"):
+        os.lseek(9999, 5, 0)
+    assert node.own() == []
+    assert node.sink.flush() == []
+
+
+def test_files(node, needs, tmp_path):
+    needs("fentry")
+    node.add(
+        f"""
+        kprobes:
+        - call: security_file_open
+          syscall: false
+          args: [{{index: 0, type: file}}]
+          selectors:
+          - matchArgs:
+            - {{index: 0, operator: Prefix, values: ["{tmp_path}"]}}
+            - {{index: 0, operator: FileType, values: [reg]}}
+        """
+    )
+    deep = tmp_path.joinpath(*["directory"] * 200)
+    deep.mkdir(parents=True)
+    for path in (tmp_path / "file", deep / "file"):
+        path.touch(mode=0o640)
+        (event,) = node.own()
+        assert values(event) == [KprobeFile("", str(path), "", "-rw-r-----")]
+    os.close(os.open(tmp_path, os.O_RDONLY))
+    assert node.own() == []
+
+
+def test_a_descriptor_is_a_file(node, needs):
+    needs("fentry")
+    node.add(
+        """
+        kprobes:
+        - call: sys_lseek
+          args: [{index: 0, type: fd}, {index: 1, type: int}]
+          selectors: [{matchArgs: [{index: 1, operator: Equal, values: ["4321"]}]}]
+        """
+    )
+    with open("/etc/passwd") as file:
+        os.lseek(file.fileno(), 4321, 0)
+    (event,) = node.own()
+    assert values(event)[0] == KprobeFile("", "/etc/passwd", "", "-rw-r--r--")
+
+
+def test_buffers(node, needs):
+    needs("fentry")
+    node.add(
+        f"""
+        kprobes:
+        - call: sys_write
+          args: [{{index: 1, type: char_buf, sizeArgIndex: 3}}]
+          selectors: [{{matchArgs: [{{index: 1, operator: Prefix, values: [needle]}}]}}]
+        - call: sys_read
+          return: true
+          returnArg: {{index: 0, type: int}}
+          args: [{{index: 1, type: char_buf, sizeArgIndex: 3, returnCopy: true}}]
+          selectors:
+          - matchPIDs: [{{operator: In, values: [{os.getpid()}]}}]
+            matchReturnArgs: [{{operator: Equal, values: ["6000"]}}]
+        """
+    )
+    reader, writer = os.pipe()
+    data = b"needle" + b"x" * 5994
+    os.write(writer, data)
+    os.read(reader, 10000)
+    for end in (reader, writer):
+        os.close(end)
+    written, read = node.own()
+    for event in (written, read):
+        assert event.args[0].value.bytes_arg == data[:4096]
+        assert event.args[0].value.orig_size == 6000
+
+
+def test_sockets(node, needs):
+    needs("fentry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    node.add(
+        f"""
+        kprobes:
+        - call: tcp_connect
+          syscall: false
+          args: [{{index: 0, type: sock}}]
+          selectors:
+          - matchArgs:
+            - {{index: 0, operator: DAddr, values: [127.0.0.0/8, "::1"]}}
+            - {{index: 0, operator: DPort, values: ["{port}"]}}
+            - {{index: 0, operator: Family, values: [AF_INET]}}
+            - {{index: 0, operator: Protocol, values: [IPPROTO_TCP]}}
+            - {{index: 0, operator: NotSPortPriv, values: []}}
+        """.replace("NotSPortPriv", "NotSportPriv")
+    )
+    for address in ("127.0.0.1", "127.9.9.9"):
+        with socket.socket() as client:
+            assert client.connect_ex((address, port)) != 0
+        (event,) = node.own()
+        (sock,) = values(event)
+        assert (sock.daddr, sock.dport) == (address, port)
+        assert (sock.family, sock.type, sock.state) == ("AF_INET", "SOCK_STREAM", "TCP_SYN_SENT")
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", port + 1)) != 0
+    assert node.own() == []
+
+
+def test_denied_by_a_security_function(node, needs, tmp_path):
+    needs("fmod_ret")
+    node.add(
+        """
+        kprobes:
+        - call: security_path_mkdir
+          syscall: false
+          args: [{index: 0, type: path}, {index: 1, type: dentry}]
+          selectors:
+          - matchArgs: [{index: 1, operator: Postfix, values: [/denied]}]
+            matchActions: [{action: Override, argError: -1}]
+        """
+    )
+    with pytest.raises(PermissionError):
+        (tmp_path / "denied").mkdir()
+    (tmp_path / "allowed").mkdir()
+    assert not (tmp_path / "denied").exists()
+    (event,) = node.own()
+    assert event.action.name == "KPROBE_ACTION_OVERRIDE"
+    assert isinstance(values(event)[0], KprobePath)
+
+
+def test_denied_by_a_security_module(node, needs, tmp_path):
+    needs("lsm")
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    node.add(
+        f"""
+        lsmhooks:
+        - hook: file_open
+          args: [{{index: 0, type: file}}]
+          selectors:
+          - matchArgs: [{{index: 0, operator: Equal, values: ["{secret}"]}}]
+            matchActions: [{{action: Override, argError: -13}}]
+        """
+    )
+    with pytest.raises(PermissionError):
+        secret.read_text()
+    (event,) = node.own()
+    assert isinstance(event, ProcessLsm)
+    assert event.function_name == "file_open"
+
+
+def test_lists_of_functions(node, needs):
+    needs("kprobes")
+    node.add(
+        f"""
+        lists: [{{name: two, type: syscalls, values: [sys_dup, sys_dup2, sys_dup3]}}]
+        kprobes:
+        - call: "list:two"
+          args: [{{index: 0, type: int}}]
+          selectors: [{{matchPIDs: [{{operator: In, values: [{os.getpid()}]}}]}}]
+        """
+    )
+    copy = os.dup2(0, 555, inheritable=False)
+    os.close(copy)
+    (event,) = node.own()
+    assert event.function_name.endswith("sys_dup3")
+    assert values(event) == [0]
+
+
+def test_stack_traces(node, needs):
+    needs("fentry")
+    node.add(
+        """
+        kprobes:
+        - call: sys_lseek
+          args: [{index: 0, type: int}]
+          selectors:
+          - matchArgs: [{index: 0, operator: Equal, values: ["9999"]}]
+            matchActions: [{action: Post, kernelStackTrace: true, userStackTrace: true}]
+        """
+    )
+    with pytest.raises(OSError, match="Bad file"):
+        os.lseek(9999, 0, 0)
+    (event,) = node.own()
+    assert any("sys_lseek" in entry.symbol for entry in event.kernel_stack_trace)
+    assert any("libc" in entry.module for entry in event.user_stack_trace)
+
+
+def test_more_programs_than_a_trampoline_holds(node, needs):
+    needs("fentry", "kprobes")
+    spec = """
+        kprobes:
+        - call: sys_lseek
+          args: [{index: 0, type: int}]
+          selectors: [{matchArgs: [{index: 0, operator: Equal, values: ["9999"]}]}]
+        """
+    for _ in range(45):
+        node.add(spec)
+    with pytest.raises(OSError, match="Bad file"):
+        os.lseek(9999, 0, 0)
+    assert len(node.own()) == 45

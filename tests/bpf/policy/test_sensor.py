@@ -1,0 +1,147 @@
+"""Policies come and go without harm to one another, and nothing of them stays."""
+
+import os
+
+import pytest
+
+from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
+
+LSEEK = """
+tracepoints:
+- subsystem: syscalls
+  event: sys_enter_lseek
+  args: [{index: 5, type: int}, {index: 6, type: long}]
+  selectors: [{matchArgs: [{index: 0, operator: Equal, values: ["9999"]}]}]
+"""
+
+
+def seek(offset):
+    with pytest.raises(OSError, match="Bad file"):
+        os.lseek(9999, offset, 0)
+
+
+def seen(node):
+    return [(event.policy_name, event.args[1].value) for event in node.own()]
+
+
+def test_two_policies_on_one_hook(node):
+    node.add(LSEEK, "one")
+    node.add(LSEEK, "two")
+    seek(5)
+    assert sorted(seen(node)) == [("one", 5), ("two", 5)]
+
+
+def test_off_and_on_again(node):
+    key = node.add(LSEEK, "one")
+    node.sensor.disable(key)
+    seek(1)
+    assert seen(node) == []
+    assert node.status(key).state is PolicyState.DISABLED
+    with pytest.raises(PolicyError, match="not enabled"):
+        node.sensor.disable(key)
+    node.sensor.enable(key)
+    seek(2)
+    assert seen(node) == [("one", 2)]
+    with pytest.raises(PolicyError, match="not disabled"):
+        node.sensor.enable(key)
+
+
+def test_a_name_is_taken_once_unless_replaced(node):
+    node.add(LSEEK, "one")
+    with pytest.raises(PolicyError, match="'one' is there already"):
+        node.sensor.add(node.text(LSEEK, "one"))
+    node.add(LSEEK.replace("9999", "8888"), "one", replace=True)
+    seek(1)
+    assert seen(node) == []
+    assert len(node.sensor.statuses()) == 1
+
+
+def test_domains_are_apart(node):
+    node.add(LSEEK, "one")
+    node.add(LSEEK, "one", domain="grpc")
+    seek(3)
+    assert len(seen(node)) == 2
+
+
+def test_a_change_that_fails_leaves_the_policy_as_it_was(node):
+    node.add(LSEEK, "one")
+    for broken in ("kprobes: [{call: nothing}]", "kprobes: [{call: 5}]"):
+        with pytest.raises(PolicyError):
+            node.sensor.add(node.text(broken, "one"), replace=True)
+    seek(4)
+    assert seen(node) == [("one", 4)]
+
+
+def test_records_of_a_policy_that_has_just_gone_are_read(node):
+    key = node.add(LSEEK, "one")
+    seek(6)
+    node.sensor.remove(key)
+    assert seen(node) == [("one", 6)]
+
+
+def test_a_policy_that_fails_is_kept_with_its_reason(node):
+    key = node.sensor.add(node.text("kprobes: [{call: nothing}]", "bad"))
+    status = node.status(key)
+    assert status.state is PolicyState.LOAD_ERROR
+    assert "this kernel has no function" in status.error
+
+
+def test_a_hook_that_fails_harms_no_other(node):
+    second = LSEEK.replace("tracepoints:\n", "").replace("sys_enter_lseek", "sys_enter_nothing")
+    key = node.sensor.add(node.text(LSEEK + second, "half"))
+    status = node.status(key)
+    assert status.state is PolicyState.PARTIALLY_ENABLED
+    assert [hook.state.value for hook in status.hooks] == ["loaded", "failed"]
+    seek(7)
+    assert seen(node) == [("half", 7)]
+
+
+def test_unknown_policies(node):
+    for act in (node.sensor.remove, node.sensor.enable, node.sensor.disable):
+        with pytest.raises(PolicyError, match="there is no policy 'none'"):
+            act(PolicyKey("none"))
+
+
+def test_nothing_to_enforce(node):
+    key = node.add(LSEEK, "one")
+    with pytest.raises(PolicyError, match="no action to enforce"):
+        node.sensor.set_mode(key, enforce=False)
+
+
+def test_kernel_memory_is_known(node):
+    assert node.status(node.add(LSEEK, "one")).kernel_memory_bytes > 1000
+
+
+def test_nothing_stays_after_many_rounds(node):
+    follow = LSEEK.replace(
+        "selectors: [{",
+        "selectors: [{matchPIDs: [{operator: In, values: [1], followForks: true}], ",
+    )
+    for name in ("warm-up", "again"):
+        node.sensor.remove(node.add(follow, name))
+    before = len(os.listdir("/proc/self/fd"))
+    text = node.text(follow, "round")
+    for _ in range(500):
+        node.sensor.remove(node.sensor.add(text))
+        node.sensor.batch_read()
+    node.events()
+    node.events()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(node.sensor.known) <= 1
+
+
+def test_loss_is_counted(tmp_path):
+    from tests.bpf.policy.node import Node
+
+    node = Node(tmp_path, ring_size=4096)
+    try:
+        key = node.add(LSEEK, "one")
+        for offset in range(200):
+            seek(offset)
+        (counts,) = node.sensor.counts()[key]
+        assert counts.generated == 200
+        assert counts.dropped > 0
+        assert counts.submitted == len(node.own())
+        assert counts.generated == counts.submitted + counts.dropped
+    finally:
+        node.sensor.close()
