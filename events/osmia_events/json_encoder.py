@@ -31,6 +31,9 @@ from osmia_events.utf8 import with_valid_text
 ToForm = Callable[[Any], Any]
 ProcessToJson = Callable[[Process], msgspec.Raw]
 
+_REMEMBERED = "json"
+"""Key of a process's JSON in its memo: of text, since a function would have the memo tracked by
+the garbage collector."""
 _MAX_ENVELOPES = 256
 """Nodes whose envelopes an encoder remembers: one in an agent, more in a recorded stream."""
 
@@ -110,10 +113,10 @@ def remembered_process_json(process: Process) -> msgspec.Raw:
     memo = process.memo
     if memo is None:
         memo = process.memo = {}
-    text: msgspec.Raw | None = memo.get(remembered_process_json)
+    text: msgspec.Raw | None = memo.get(_REMEMBERED)
     if text is None:
         text = msgspec.Raw(_encode_form(_process_to_form(process)))
-        memo[remembered_process_json] = text
+        memo[_REMEMBERED] = text
     return text
 
 

@@ -32,6 +32,8 @@ ToBytes = Callable[[Any], bytes]
 """Writes one value; fields write themselves with their tag."""
 ProcessToBytes = Callable[[Process], bytes]
 
+_REMEMBERED = "protobuf"
+"""Key of a process's bytes in its memo."""
 _VARINT, _LENGTH = 0, 2
 _SECOND_NS = 1_000_000_000
 
@@ -84,9 +86,9 @@ def remembered_process_protobuf(process: Process) -> bytes:
     memo = process.memo
     if memo is None:
         memo = process.memo = {}
-    data: bytes | None = memo.get(remembered_process_protobuf)
+    data: bytes | None = memo.get(_REMEMBERED)
     if data is None:
-        data = memo[remembered_process_protobuf] = message_to_protobuf(process)
+        data = memo[_REMEMBERED] = message_to_protobuf(process)
     return data
 
 

@@ -115,6 +115,8 @@ class _Pattern:
 
 def _apart(spans: list[_Span]) -> list[_Span]:
     """Return the spans that are set, by their start, those that overlap as one."""
+    if len(spans) == 1:
+        return spans if spans[0][0] >= 0 else []
     apart: list[_Span] = []
     for start, end in sorted(spans, key=itemgetter(0)):
         if start < 0:
