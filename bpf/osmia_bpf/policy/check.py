@@ -1,0 +1,94 @@
+"""What `osmia policy check` and `osmia policy explain` say of a policy, nothing being loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osmia_api.problems import InvalidObjectError, Problem, format_path
+from osmia_api.tracing_policy import load_policy
+from osmia_api.yaml_document import YamlError, parse_document
+from osmia_bpf.policy.explain import explain_hook
+from osmia_bpf.policy.plan import plan
+from osmia_bpf.policy.problems import HookError
+
+if TYPE_CHECKING:
+    from osmia_bpf.policy.facts import KernelFacts
+    from osmia_bpf.policy.plan import Plan
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One program that would be attached: to what, and for which hook."""
+
+    place: str
+    kind: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a policy would be on a kernel."""
+
+    name: str
+    attachments: tuple[Attachment, ...]
+    problems: tuple[Problem, ...]
+    """What cannot be done, with lines; ignored ones are not among them."""
+    ignored: tuple[Problem, ...]
+    """What cannot be done and the policy says to overlook."""
+    explanation: tuple[str, ...]
+    """One paragraph for each hook."""
+    source: str
+    """The C of the programs."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every hook can be done."""
+        return not self.problems
+
+
+def check(text: str, facts: KernelFacts) -> Report:
+    """Run all passes over a policy given as YAML."""
+    try:
+        policy = load_policy(text)
+    except InvalidObjectError as error:
+        return Report("", (), error.problems, (), (), "")
+    name = policy.metadata.name
+    try:
+        planned = plan(policy.spec, facts)
+    except HookError as error:
+        return Report(name, (), _with_lines(text, [(error.path, error.message)]), (), (), "")
+    failed = [(each.path, each.message) for each in planned.problems if not each.ignored]
+    ignored = [(each.path, each.message) for each in planned.problems if each.ignored]
+    return Report(
+        name=name,
+        attachments=_attachments(planned),
+        problems=_with_lines(text, failed),
+        ignored=_with_lines(text, ignored),
+        explanation=tuple(explain_hook(source) for source in planned.hooks),
+        source=planned.text(),
+    )
+
+
+def _attachments(planned: Plan) -> tuple[Attachment, ...]:
+    found = []
+    for source in planned.hooks:
+        hook = source.hook
+        targets = hook.targets
+        if hook.section == "uprobes":
+            targets = (f"{hook.name}:{hook.targets[0] or hex(hook.offset)}",)
+        place = format_path(hook.path)
+        found.append(Attachment(place, str(hook.kind), targets))
+        if hook.returned is not None and hook.return_kind is not None:
+            found.append(Attachment(place, str(hook.return_kind), targets))
+    return tuple(found)
+
+
+def _with_lines(
+    text: str, problems: list[tuple[tuple[str | int, ...], str]]
+) -> tuple[Problem, ...]:
+    try:
+        document = parse_document(text)
+    except YamlError:  # it was read before, so this is not to be
+        return tuple(Problem(path, message) for path, message in problems)
+    return tuple(Problem(path, message, document.line(path)) for path, message in problems)

@@ -1,0 +1,68 @@
+from osmia_bpf.policy.check import check
+from tests.unit.bpf.policy.small_kernel import small_facts
+
+HEAD = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: mine}\nspec:\n"
+GOOD = """\
+  kprobes:
+  - call: sys_lseek
+    return: true
+    returnArg: {index: 0, type: int}
+    args: [{index: 0, type: int}]
+    selectors:
+    - matchArgs: [{index: 0, operator: Equal, values: ["7", "8"]}]
+      matchActions: [{action: Post, rateLimit: 1m}]
+"""
+
+
+def test_what_would_be_attached(tmp_path):
+    report = check(HEAD + GOOD, small_facts(tmp_path))
+    assert report.ok
+    assert report.name == "mine"
+    assert [(each.place, each.kind, each.targets) for each in report.attachments] == [
+        ("spec.kprobes[0]", "fentry", ("__x64_sys_lseek",)),
+        ("spec.kprobes[0]", "fexit", ("__x64_sys_lseek",)),
+    ]
+    assert "int hook_0(u64 *ctx)" in report.source
+
+
+def test_in_words(tmp_path):
+    (text,) = check(HEAD + GOOD, small_facts(tmp_path)).explanation
+    assert "watches a call of the kernel function __x64_sys_lseek" in text
+    assert (
+        "If argument 0 is 7 or 8, it reports the call, the same one once in 60 s per thread" in text
+    )
+    assert "Warning" not in text
+
+
+def test_hot_places_are_warned_about(tmp_path):
+    policy = "  kprobes: [{call: security_file_open, syscall: false}]\n"
+    (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
+    assert "It reports every call." in text
+    assert "Warning: this place is hot" in text
+
+
+def test_errors_name_line_and_place(tmp_path):
+    policy = (
+        "  kprobes:\n"
+        "  - call: sys_lseek\n"
+        "  - call: sys_nothing\n"
+        "  - call: sys_none\n"
+        "    ignore: {callNotFound: true}\n"
+    )
+    report = check(HEAD + policy, small_facts(tmp_path))
+    assert not report.ok
+    assert [str(each) for each in report.problems] == [
+        "line 7: spec.kprobes[1].call: this kernel has no function __x64_sys_nothing"
+    ]
+    assert report.ignored[0].line == 8
+    assert len(report.attachments) == 1
+
+
+def test_a_policy_of_no_sense(tmp_path):
+    facts = small_facts(tmp_path)
+    assert "line 5: spec.kprobes[0].cal" in str(
+        check(HEAD + "  kprobes: [{cal: x}]", facts).problems[0]
+    )
+    policy = "  loader: true\n"
+    assert str(check(HEAD + policy, facts).problems[0]).startswith("line 5: spec.loader: ")
+    assert check("{", facts).problems
