@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    _Search = Callable[[bytes], list[int] | None]
+    _Search = Callable[[bytes], list[int]]
 
 MAX_PATTERN_BYTES = 64 << 20
 """Memory that one compiled pattern may take; Go's own limit allows programs of this size."""
@@ -76,8 +76,8 @@ class PatternSet:
         """Do as `matching` for UTF-8."""
         if len(self._searches) == 1:
             found = self._searches[0](data)
-            return sorted(found) if found else []
-        return sorted(index for search in self._searches for index in search(data) or ())
+            return sorted(found) if found else found
+        return sorted(index for search in self._searches for index in search(data))
 
     def search(self, text: str) -> bool:
         """Say whether any pattern matches somewhere in the text."""
@@ -130,7 +130,7 @@ def _searches(patterns: Sequence[str]) -> Iterable[_Search]:
 def _single_search(index: int, pattern: str) -> _Search:
     search = compile_pattern(pattern).search
     found = [index]
-    return lambda data: found if search(data) else None
+    return lambda data: found if search(data) else []
 
 
 def _set_search(indexes: Sequence[int], patterns: Sequence[str]) -> _Search:
@@ -138,10 +138,10 @@ def _set_search(indexes: Sequence[int], patterns: Sequence[str]) -> _Search:
     for index in indexes:
         compiled.Add(patterns[index])
     compiled.Compile()
-    match: _Search = compiled.Match
+    match: _Search = compiled._set.Match  # noqa: SLF001 - the wrapper around it costs a third more
     if list(indexes) == list(range(len(patterns))):
         return match
-    return lambda data: [indexes[each] for each in match(data) or ()]
+    return lambda data: [indexes[each] for each in match(data)]
 
 
 def _compile(pattern: str) -> Any:
