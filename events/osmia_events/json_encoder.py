@@ -7,7 +7,7 @@ its memo and spliced into every event that names it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from osmia_events.json_form import form_class, is_own_form
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
+    Container,
     Event,
     Kind,
     KprobeArgument,
@@ -153,7 +154,14 @@ def _message_to_form(message: type[Message]) -> ToForm:
         return _argument_to_form
     if form_class(message) is message:
         return _as_it_is
+    if message is Container:
+        return _compiled(message, _container_to_form)
     return _compiled(message, _to_form)
+
+
+def _container_to_form(field: WireField) -> ToForm:
+    # A container starts many processes, all of which tell when it was started.
+    return lru_cache(maxsize=1024)(format_ns) if field.kind is Kind.TIMESTAMP else _to_form(field)
 
 
 def _to_form(field: WireField) -> ToForm:
