@@ -3,10 +3,11 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from osmia_events.config import parse_pipeline, parse_redaction_filters
 from osmia_events.json_encoder import JsonEncoder
@@ -25,6 +26,9 @@ from osmia_events.pipeline import Pipeline, PipelineSet
 from osmia_events.protobuf import from_protobuf, to_protobuf
 from osmia_events.ratelimit import MINUTE_NS
 from tests.strategies import events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FLOOR = parse_redaction_filters(r'{"redact": "floor=(\\S+)"}')
 SHOP = Event(
@@ -224,6 +228,36 @@ def test_what_is_remembered_of_processes_does_not_outlive_its_pipelines() -> Non
         lasting.feed(Event(body=ProcessKprobe(process)))
         sizes.append(len(process.memo or {}))
     assert max(sizes) < 20
+
+
+@given(st.lists(events(), max_size=6))
+def test_events_at_once_give_what_they_give_one_by_one(recorded: list[Event]) -> None:
+    config = parse_pipeline(
+        {
+            "allowList": [{"event_set": ["PROCESS_EXEC", "PROCESS_EXIT"]}, {"pid_set": [0, 1]}],
+            "redactionFilters": {"redact": "([aeiou])"},
+            "fieldFilters": {"fields": "process.cwd", "action": "EXCLUDE"},
+            "rateLimit": 2,
+        }
+    )
+    at_once, singly = (Pipeline(config, clock=lambda: 0) for _ in range(2))
+    together = PipelineSet([Pipeline(config, clock=lambda: 0)])
+    lines = at_once.feed_all(recorded)
+    assert lines == [line for event in recorded if (line := singly.feed(event)) is not None]
+    assert [lines for _, lines in together.feed_all(recorded)] == [lines]
+    assert at_once.counters == singly.counters == together.pipelines[0].counters
+
+
+def test_an_iterator_is_asked_for_an_event_only_when_the_last_is_written() -> None:
+    lines: list[bytes] = []
+
+    def arriving() -> Iterator[Event]:
+        for number in range(3):
+            assert len(lines) == number
+            yield SHOP
+
+    pipeline({}).export(arriving(), lines.append)
+    assert len(lines) == 3
 
 
 @given(events())

@@ -69,6 +69,12 @@ def test_bytes_that_are_no_text_are_redacted_and_kept() -> None:
     assert patterns.redact_bytes(b"\xff\x00pw=a\xfe\xe9b c\x80") == b"\xff\x00pw=***** c\x80"
 
 
+@pytest.mark.parametrize("pattern", ["((?:x+x+)+)y", "(a|a)*$b", "^((?:[a-z]+.)+)[A-Z]"])
+def test_patterns_that_blow_up_backtracking_engines_end_at_once(pattern: str) -> None:
+    text = "x" * 100_000
+    assert RedactionPatterns([pattern]).redact(text) is text
+
+
 @pytest.mark.parametrize(
     "pattern",
     [
