@@ -11,7 +11,6 @@ import time
 import uuid
 
 import click
-import kopf
 
 from osmia_api.crds import build_crds, render
 from osmia_api.kube.backoff import Backoff
@@ -25,7 +24,7 @@ from osmia_operator.leadership import Leadership
 from osmia_operator.metrics import OperatorMetrics
 from osmia_operator.observers import make_watches
 from osmia_operator.settings import OperatorSettings, parse_address
-from osmia_operator.sources import make_registry, make_settings
+from osmia_operator.sources import follow_sources
 
 logger = logging.getLogger("osmia_operator")
 
@@ -148,12 +147,12 @@ async def _run(settings: OperatorSettings, connection: Connection, client: KubeC
             *(asyncio.create_task(controller.work()) for _ in range(WORKERS)),
         ]
         stack.push_async_callback(_cancel, tasks)
-        await kopf.operator(
-            registry=make_registry(connection, controller),
-            settings=make_settings(),
-            standalone=True,
-            clusterwide=True,
-        )
+
+        async def recover() -> None:
+            await _wait_for_definitions(client)
+            await _list_sources(client, controller)
+
+        await follow_sources(connection, controller, recover)
     client.close()
 
 

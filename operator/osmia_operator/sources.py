@@ -6,6 +6,10 @@ on users' objects, which then cannot be deleted while no operator runs.
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import kopf
@@ -13,8 +17,64 @@ import kopf
 from osmia_api.kube.resource_type import SOURCE_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from osmia_api.kube.connection import Connection
     from osmia_operator.controller import Controller
+
+_log = logging.getLogger(__name__)
+
+_TICK_S = 1.0
+_START_WITHIN_S = 30.0
+
+
+async def follow_sources(
+    connection: Connection, controller: Controller, recover: Callable[[], Awaitable[None]]
+) -> None:
+    """Run kopf until a signal ends it.
+
+    A watch of kopf's that meets an error it does not expect, such as a 404 of an API server that is
+    just starting, ends for good, and kopf with it or else left deaf. So it is watched over, and
+    started again; `recover` then learns what has been missed.
+    """
+    while True:
+        stop = asyncio.Event()
+        running = asyncio.create_task(
+            kopf.operator(
+                registry=make_registry(connection, controller),
+                settings=make_settings(),
+                standalone=True,
+                clusterwide=True,
+                stop_flag=stop,
+            )
+        )
+        await _until_deaf(running)
+        if running.done() and running.exception() is None:
+            return
+        stop.set()
+        (error,) = await asyncio.gather(running, return_exceptions=True)
+        _log.warning(
+            "a watch of what users write has ended (%s); starting all of them again",
+            type(error).__name__ if error else "silently",
+        )
+        # kopf's are left behind, and would swallow signals until it runs again.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        await recover()
+
+
+async def _until_deaf(running: asyncio.Task[None]) -> None:
+    """Wait until kopf ends, or one of its watches does or does not begin in time."""
+    had_all = False
+    started_s = time.monotonic()
+    while not running.done():
+        await asyncio.wait([running], timeout=_TICK_S)
+        watches = [t for t in asyncio.all_tasks() if t.get_name().startswith("watcher for ")]
+        has_all = len(watches) >= len(SOURCE_TYPES)
+        late = time.monotonic() - started_s > _START_WITHIN_S
+        if not has_all and (had_all or late):
+            return
+        had_all = has_all
 
 
 def make_registry(connection: Connection, controller: Controller) -> kopf.OperatorRegistry:
@@ -51,7 +111,8 @@ def make_registry(connection: Connection, controller: Controller) -> kopf.Operat
 def make_settings() -> kopf.OperatorSettings:
     """Make kopf's settings: every wait has an end, and kopf writes nothing by itself."""
     settings = kopf.OperatorSettings()
-    settings.process.ultimate_exiting_timeout = 10
+    # Else kopf would kill the process some time after it has been told to stop watching.
+    settings.process.ultimate_exiting_timeout = None
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.scanning.disabled = True
