@@ -55,7 +55,7 @@ class Counters:
     failed: Counter[str] = field(default_factory=Counter)
     """By reason."""
     redacted: int = 0
-    """Events in which something was redacted, whatever became of them."""
+    """Events in which something was redacted, of those that no filter or limit held back."""
 
     @property
     def read(self) -> int:
@@ -103,9 +103,9 @@ class Pipeline:
 
     def feed_all(self, events: Sequence[Event]) -> list[bytes]:
         """Do as `feed` for some events; a stage for all of them costs less than all for each."""
-        redact = self.redactor.redact_body
-        redacted = [redact(event.body) for event in events]
-        lines = [self.render(events[at], redacted[at]) for at in self.admitted(events, redacted)]
+        redacted = _RedactedBodies(self.redactor, events)
+        admitted = self.admitted(redacted)
+        lines = [self.render(events[at], redacted[at]) for at in admitted]
         return [line for line in lines if line is not None]
 
     def export(self, events: Iterable[Event], write: Callable[[bytes], object]) -> None:
@@ -126,22 +126,19 @@ class Pipeline:
             finally:
                 self.counters.exported += written
 
-    def admitted(self, events: Sequence[Event], redacted: Sequence[EventBody | None]) -> list[int]:
-        """Return the indexes of events that go on to be encoded; the others are counted.
-
-        `redacted` are their bodies as the pipeline's redactor returned them.
-        """
+    def admitted(self, redacted: _RedactedBodies) -> list[int]:
+        """Return the indexes of events that go on to be encoded; the others are counted."""
+        bodies = redacted.all() if self._filters.looks_at_text else redacted.originals
         counters = self.counters
-        counters.redacted += sum(
-            body is not event.body for event, body in zip(events, redacted, strict=True)
-        )
         passes = self._filters.passes
-        indexes = [at for at, body in enumerate(redacted) if passes(body)]
-        counters.filtered += len(events) - len(indexes)
+        indexes = [at for at, body in enumerate(bodies) if passes(body)]
+        counters.filtered += len(bodies) - len(indexes)
         if self._limiter is not None:
             allow = self._limiter.allow
             passed, indexes = len(indexes), [at for at in indexes if allow()]
             counters.rate_limited += passed - len(indexes)
+        redacted.redact(indexes)
+        counters.redacted += redacted.count_changed(indexes)
         if self._dry_run:
             counters.exported += len(indexes)
             return []
@@ -173,6 +170,40 @@ class Pipeline:
         if not dropped:
             return None
         return self.encode(Event(RateLimitInfo(dropped), node_name, time_ns))
+
+
+class _RedactedBodies:
+    """The bodies of some events as a redactor leaves them, each redacted when it is needed.
+
+    Most events end at a filter. Where no filter looks at texts that redaction changes, only the
+    others are redacted.
+    """
+
+    def __init__(self, redactor: Redactor, events: Sequence[Event]) -> None:
+        self.originals = [event.body for event in events]
+        self._redactor = redactor
+        self._known: dict[int, EventBody | None] = {}
+
+    def __getitem__(self, at: int) -> EventBody | None:
+        return self._known[at]
+
+    def redact(self, indexes: Iterable[int]) -> None:
+        """Redact the bodies that are not redacted yet."""
+        known, originals, redact = self._known, self.originals, self._redactor.redact_body
+        for at in indexes:
+            if at not in known:
+                known[at] = redact(originals[at])
+
+    def all(self) -> list[EventBody | None]:
+        """Return every body redacted."""
+        indexes = range(len(self.originals))
+        self.redact(indexes)
+        return [self._known[at] for at in indexes]
+
+    def count_changed(self, indexes: Iterable[int]) -> int:
+        """Count the bodies in which something was redacted."""
+        known, originals = self._known, self.originals
+        return sum(known[at] is not originals[at] for at in indexes)
 
 
 class PipelineSet:
@@ -226,13 +257,12 @@ class PipelineSet:
         """Return what each pipeline is to write of some events, in their order."""
         fed = []
         for redactor, pipelines in self._by_redactor:
-            redact = redactor.redact_body
-            redacted = [redact(event.body) for event in events]
+            redacted = _RedactedBodies(redactor, events)
             # Pipelines that differ in nothing but filters write the same bytes of an event.
             rendered: defaultdict[object, dict[int, bytes | None]] = defaultdict(dict)
             for pipeline in pipelines:
                 known = rendered[pipeline.field_filters, pipeline.encode]
-                admitted = pipeline.admitted(events, redacted)
+                admitted = pipeline.admitted(redacted)
                 for at in admitted:
                     if known.get(at) is None:
                         known[at] = pipeline.render(events[at], redacted[at])

@@ -55,6 +55,10 @@ _CONDITIONS: tuple[tuple[str, _Subject, Callable[[Any], Any]], ...] = (
 )
 
 
+_LOOK_AT_TEXT = frozenset(("arguments_regex", "parent_arguments_regex", "cel_expression"))
+"""Conditions on what redaction may change."""
+
+
 class CompiledFilter(NamedTuple):
     """Conditions that must all hold; without any, every event matches."""
 
@@ -65,6 +69,8 @@ class CompiledFilter(NamedTuple):
     event: tuple[EventCondition, ...]
     stateful: bool
     """It remembers what it saw, so it must see each event that reaches it, and once."""
+    looks_at_text: bool
+    """Some condition depends on texts that are redacted; without, redaction makes no difference."""
 
     def concerns(self, event_type: int) -> bool:
         """Say whether events of a type can match at all."""
@@ -77,7 +83,7 @@ def compile_filter(config: FilterConfig) -> CompiledFilter:
     process: list[ProcessCondition] = []
     parent: list[ProcessCondition] = []
     event: list[EventCondition] = []
-    stateful = False
+    stateful = looks_at_text = False
     for name, subject, compile_condition in _CONDITIONS:
         value = getattr(config, name)
         if value is None or value == ():
@@ -85,6 +91,7 @@ def compile_filter(config: FilterConfig) -> CompiledFilter:
         if name == "event_set" and not stateful:
             event_types = frozenset(value)
             continue
+        looks_at_text = looks_at_text or name in _LOOK_AT_TEXT
         condition = compile_condition(value)
         if subject is _Subject.EVENT:
             event.append(condition)
@@ -94,7 +101,9 @@ def compile_filter(config: FilterConfig) -> CompiledFilter:
         else:
             (process if subject is _Subject.PROCESS else parent).append(condition)
         stateful = stateful or name == "pid_set"
-    return CompiledFilter(event_types, tuple(process), tuple(parent), tuple(event), stateful)
+    return CompiledFilter(
+        event_types, tuple(process), tuple(parent), tuple(event), stateful, looks_at_text
+    )
 
 
 def _of_event(condition: ProcessCondition, subject: _Subject) -> EventCondition:

@@ -35,6 +35,7 @@ class FilterSet:
         allow = [compile_filter(each) for each in allow_list]
         deny = [compile_filter(each) for each in deny_list]
         self._filters = (*allow, *deny)
+        self.looks_at_text = any(each.looks_at_text for each in self._filters)
         self._allow_size = len(allow)
         self._allow = (1 << len(allow)) - 1
         self._certain = _bits(_decided_early(allow)) | _bits(_decided_early(deny)) << len(allow)

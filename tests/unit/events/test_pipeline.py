@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmia_events.config import parse_pipeline, parse_redaction_filters
+from osmia_events.fieldfilters import FieldFilters
+from osmia_events.filters import FilterSet
 from osmia_events.json_encoder import JsonEncoder
 from osmia_events.model import (
     Event,
@@ -25,6 +27,7 @@ from osmia_events.model import (
 from osmia_events.pipeline import Pipeline, PipelineSet
 from osmia_events.protobuf import from_protobuf, to_protobuf
 from osmia_events.ratelimit import MINUTE_NS
+from osmia_events.redaction import Redactor
 from tests.strategies import events
 
 if TYPE_CHECKING:
@@ -129,7 +132,7 @@ def test_a_dry_run_counts_and_writes_nothing() -> None:
     assert [running.feed(each) for each in (SHOP, SHOP, Event(body=ProcessExit()))] == [None] * 3
     counters = running.counters
     assert (counters.exported, counters.rate_limited, counters.filtered) == (1, 1, 1)
-    assert counters.redacted == 2
+    assert counters.redacted == 1
     assert running.rate_limit_report("n", 0) is None
 
 
@@ -228,6 +231,41 @@ def test_what_is_remembered_of_processes_does_not_outlive_its_pipelines() -> Non
         lasting.feed(Event(body=ProcessKprobe(process)))
         sizes.append(len(process.memo or {}))
     assert max(sizes) < 20
+
+
+_CONDITIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "arguments_regex": st.sampled_from(["a", r"\*", "^$"]),
+        "parent_arguments_regex": st.sampled_from(["a", r"\*", "^$"]),
+        "cel_expression": st.just(r"process_exec.process.arguments.contains('*')"),
+        "event_set": st.sampled_from(["PROCESS_EXEC", "PROCESS_KPROBE"]),
+        "binary_regex": st.sampled_from(["a", "^$"]),
+    },
+)
+
+
+@given(st.lists(events(), max_size=3), _CONDITIONS, _CONDITIONS)
+def test_the_result_is_that_of_redacting_before_anything_else(
+    recorded: list[Event], allowed: dict[str, Any], denied: dict[str, Any]
+) -> None:
+    config = parse_pipeline(
+        {
+            "allowList": [allowed],
+            "denyList": [denied] if denied else [],
+            "redactionFilters": [{"redact": "(a)|(.)"}],
+            "fieldFilters": {"fields": "parent.pid", "action": "EXCLUDE"},
+        }
+    )
+    redactor = Redactor(config.redaction_filters)
+    filters = FilterSet(config.allow_list, config.deny_list)
+    expected = []
+    for event in recorded:
+        redacted = redactor.redact(event)
+        if filters.passes(redacted.body):
+            masked = FieldFilters(config.field_filters).apply(redacted)
+            expected.append(JsonEncoder().encode(masked))
+    assert Pipeline(config).feed_all(recorded) == expected
 
 
 @given(st.lists(events(), max_size=6))

@@ -123,4 +123,4 @@ def test_tallies_agree_with_the_pipeline(recorded: list[Event]) -> None:
     alone.export(recorded, lambda _line: None)
     assert trial.counters == alone.counters
     assert trial.allow[0].events >= trial.counters.exported
-    assert trial.redaction[0].events == trial.counters.redacted
+    assert trial.redaction[0].events >= trial.counters.redacted

@@ -19,6 +19,7 @@ def test_every_condition_of_the_configuration_is_compiled() -> None:
         conditions = len(compiled.process) + len(compiled.parent) + len(compiled.event)
         assert conditions + (compiled.event_types is not None) == 1, field
         assert compiled.stateful is (field == "pid_set")
+        assert compiled.looks_at_text is ("arguments" in field or field == "cel_expression")
 
 
 def test_conditions_behind_a_pid_set_are_not_decided_ahead_of_it() -> None:
