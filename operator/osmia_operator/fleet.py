@@ -5,6 +5,7 @@ Told of Nodes, Pods, Leases and TracingNodes; kept small, since there may be tho
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -89,7 +90,7 @@ class Fleet:
         self._reports: dict[str, Report] = {}
         self._leases: dict[str, HeldLease] = {}
         self._agents: tuple[Agent, ...] | None = None
-        self._valid_until_s = 0.0
+        self._valid_until_s = math.inf
 
     def set_labels(self, node: str, labels: Mapping[str, str] | None) -> bool:
         """Note the labels of a Node, None when it is gone; tell whether that is news."""
@@ -132,19 +133,23 @@ class Fleet:
         self._leases[node] = HeldLease(renew_time, valid_s, now_s + left_s)
         if not was_valid:
             self._agents = None
+        self._valid_until_s = self._next_end(now_s)
         return not was_valid
 
     def agents(self, now_s: float) -> tuple[Agent, ...]:
         """Return the nodes that run an agent or should, by name."""
         if self._agents is None or now_s >= self._valid_until_s:
-            self._agents = tuple(sorted(self._current_agents(now_s)))
-            ends = [each.valid_until_s for each in self._leases.values()]
-            self._valid_until_s = min((end for end in ends if end > now_s), default=float("inf"))
+            self._agents = tuple(sorted(self._current_agents(now_s), key=lambda each: each.node))
+            self._valid_until_s = self._next_end(now_s)
         return self._agents
 
     def has_expired(self, now_s: float) -> bool:
         """Tell whether a Lease has run out since `agents` was called last."""
-        return now_s >= self._valid_until_s and self._valid_until_s > 0
+        return now_s >= self._valid_until_s
+
+    def _next_end(self, now_s: float) -> float:
+        ends = [each.valid_until_s for each in self._leases.values()]
+        return min((end for end in ends if end > now_s), default=math.inf)
 
     def _set(self, entries: dict[str, Any], key: str, value: object) -> bool:
         before = entries.get(key)
