@@ -76,10 +76,9 @@ def getevents(
             ima_hash=ima_hash,
         )
     try:
-        convert = printing.converter(pipeline_object(wanted), encode)
+        tally = printing.print_events(pipeline_object(wanted), encode, max_line_bytes=max_recv_size)
     except ConfigError as error:
         problems = [f"{blame(problem.place)}: {problem.reason}" for problem in error.problems]
         raise click.ClickException("\n".join(problems)) from None
-    tally = printing.print_events(convert, max_line_bytes=max_recv_size)
     if complaint := str(tally):
         sys.stderr.write(f"{program}: {complaint}\n")

@@ -4,42 +4,63 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osmia_cli.stream import Convert, Tally, copy_events, read_chunks
-from osmia_events.compact import CompactEncoder, NoCompactFormError
+from osmia_cli.stream import Tally, copy_events, read_chunks
+from osmia_events.compact import SHOWN_FIELDS, CompactEncoder, NoCompactFormError
 from osmia_events.config import parse_pipeline
 from osmia_events.json_decoder import JsonDecoder
 from osmia_events.pipeline import Pipeline
+from osmia_events.selection import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from osmia_events.config import PipelineConfig
     from osmia_events.model import Event
+    from osmia_events.selection import Selection
+
+    Encode = Callable[[Event], bytes]
 
 _STDIN, _STDOUT = 0, 1
+_CONDITIONS_ON_SHOWN_FIELDS = {
+    "binary_regex",
+    "event_set",
+    "namespace",
+    "namespace_regex",
+    "pod_regex",
+}
 
 
-def print_events(convert: Convert, *, max_line_bytes: int) -> Tally:
-    """Convert lines of standard input and print what comes out; return what was left out."""
+def print_events(
+    pipeline: dict[str, Any], encode_compact: Encode | None, *, max_line_bytes: int
+) -> Tally:
+    """Print the events of standard input that a pipeline lets through; return what was left out.
+
+    `pipeline` is the configuration's object; without an encoder of the compact form the output is
+    what the agent writes. Raises `ConfigError`.
+    """
+    config = parse_pipeline(pipeline)
+    selection = _needed_fields(config) if encode_compact else EVERYTHING
     tally = Tally()
-    chunks = read_chunks(_STDIN, _STDOUT)
-    copy_events(chunks, _STDOUT, convert, max_line_bytes=max_line_bytes, tally=tally)
+    copy_events(
+        read_chunks(_STDIN, _STDOUT),
+        _STDOUT,
+        JsonDecoder(selection=selection).decode,
+        Pipeline(config, encode=encode_compact).feed_all,
+        max_line_bytes=max_line_bytes,
+        tally=tally,
+    )
     return tally
 
 
-def converter(pipeline: dict[str, Any], encode: Callable[[Event], bytes] | None = None) -> Convert:
-    """Return what makes the output of a line: the events that a pipeline lets through, encoded.
-
-    `pipeline` is the configuration's object; without `encode` the output is what the agent writes.
-    Raises `ConfigError`.
-    """
-    decode = JsonDecoder().decode
-    feed = Pipeline(parse_pipeline(pipeline), encode=encode).feed
-    return lambda line: feed(decode(line))
+def _needed_fields(config: PipelineConfig) -> Selection:
+    """Return the fields that compact output needs of events, and the pipeline before it."""
+    conditions = {name for each in config.allow_list for name in each.model_fields_set}
+    if config.field_filters or not conditions <= _CONDITIONS_ON_SHOWN_FIELDS:
+        return EVERYTHING
+    return SHOWN_FIELDS
 
 
-def compact_encoder(
-    *, color: bool, timestamps: bool, stack_traces: bool, ima_hash: bool
-) -> Callable[[Event], bytes]:
+def compact_encoder(*, color: bool, timestamps: bool, stack_traces: bool, ima_hash: bool) -> Encode:
     """Return what writes an event as a short text, empty for one that has no such form."""
     to_text = CompactEncoder(
         color=color, timestamps=timestamps, stack_traces=stack_traces, ima_hash=ima_hash

@@ -1,7 +1,7 @@
 """Events from an input to an output: printed as they come, fast when they come in bulk.
 
-What one read gives is converted and written before the next read, so nothing is held back while
-the input pauses, and a file goes through in large pieces.
+What one read gives is decoded, exported and written before the next read, so nothing is held back
+while the input pauses, and a file goes through in large pieces.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from osmia_cli.line_splitter import LineSplitter
 from osmia_events.decode_error import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-_READ_BYTES = 1 << 20
+    from osmia_events.model import Event
+
+_READ_BYTES = 1 << 18
+"""Some hundred events: few enough that they stay in the processor's cache from stage to stage."""
 _OUTPUT_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
-Convert = Callable[[bytes], bytes | None]
-"""Makes the output of one line: None if it is filtered out, empty if it has no form to show.
+Decode = Callable[[bytes], "Event"]
+"""Reads one line. Raises `DecodeError` for a line that is no event."""
 
-Raises `DecodeError` for a line that is no event.
-"""
+Export = Callable[["Sequence[Event]"], "Iterable[bytes]"]
+"""Makes what to write of the events that pass: empty for one that has no form to show."""
 
 
 @dataclass(slots=True)
@@ -82,38 +85,43 @@ def read_chunks(
 
 
 def copy_events(
-    chunks: Iterable[bytes], target: int, convert: Convert, *, max_line_bytes: int, tally: Tally
+    chunks: Iterable[bytes],
+    target: int,
+    decode: Decode,
+    export: Export,
+    *,
+    max_line_bytes: int,
+    tally: Tally,
 ) -> bool:
-    """Convert the lines of chunks and write what comes out; false if nobody reads `target`.
+    """Decode the lines of chunks, export and write them; false if nobody reads `target`.
 
     An empty chunk ends the last line. Lines left out are counted; empty lines are ignored.
     """
     splitter = LineSplitter(max_line_bytes)
     for chunk in chunks:
         lines = splitter.feed(chunk) if chunk else splitter.finish()
-        if not _write(target, b"".join(_converted(lines, convert, tally))):
+        outputs = list(export(_events(lines, decode, tally)))
+        tally.without_form += outputs.count(b"")
+        if not _write(target, b"".join(outputs)):
             return False
     return True
 
 
-def _converted(lines: Iterable[bytes | None], convert: Convert, tally: Tally) -> Iterator[bytes]:
+def _events(lines: Iterable[bytes | None], decode: Decode, tally: Tally) -> list[Event]:
+    events = []
     for line in lines:
         tally.lines += 1
         if line is None:
             tally.too_long += 1
             continue
         try:
-            output = convert(line)
+            events.append(decode(line))
         except DecodeError as error:
             if line.strip():
                 if not tally.bad:
                     tally.first_bad = f"line {tally.lines}: {error}"
                 tally.bad += 1
-            continue
-        if output:
-            yield output
-        elif output is not None:
-            tally.without_form += 1
+    return events
 
 
 def _write(target: int, output: bytes) -> bool:

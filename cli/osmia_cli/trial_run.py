@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from osmia_cli.recording import read_recording
-from osmia_cli.stream import Convert, Tally, copy_events, read_chunks
+from osmia_cli.stream import Tally, copy_events, read_chunks
 from osmia_events.json_decoder import JsonDecoder
 from osmia_events.trial import Trial
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from osmia_cli.stream import Export
     from osmia_events.config import PipelineConfig
+    from osmia_events.model import Event
 
 _STDIN, _STDOUT = 0, 1
 _LONG_BYTES = 16 << 20
@@ -36,13 +38,14 @@ def run_trial(
     Returns what lines were left out. Raises `RecordingError`.
     """
     trial = Trial(config)
-    convert = _counting(trial) if is_summary else _exporting(trial)
+    export = _counting(trial) if is_summary else trial.survivors
+    decode = JsonDecoder().decode
     tally = Tally()
     with _progress(files, is_summary=is_summary) as advance:
         inputs = [read_recording(path, _STDOUT, advance) for path in files]
         for chunks in inputs or [read_chunks(_STDIN, _STDOUT)]:
             if not copy_events(
-                chunks, _STDOUT, convert, max_line_bytes=max_line_bytes, tally=tally
+                chunks, _STDOUT, decode, export, max_line_bytes=max_line_bytes, tally=tally
             ):
                 break
     if is_summary:
@@ -52,16 +55,10 @@ def run_trial(
     return tally
 
 
-def _exporting(trial: Trial) -> Convert:
-    decode = JsonDecoder().decode
-    return lambda line: next(trial.survivors([decode(line)]), None)
-
-
-def _counting(trial: Trial) -> Convert:
-    decode = JsonDecoder().decode
-
-    def count(line: bytes) -> None:
-        trial.tally([decode(line)])
+def _counting(trial: Trial) -> Export:
+    def count(events: Sequence[Event]) -> tuple[()]:
+        trial.tally(events)
+        return ()
 
     return count
 

@@ -26,9 +26,9 @@ from osmia_events.model import (
     Message,
     Process,
     WireField,
-    wire_fields,
 )
 from osmia_events.rfc3339 import parse_ns
+from osmia_events.selection import EVERYTHING, Selection
 
 FromForm = Callable[[Any], Any]
 
@@ -44,19 +44,29 @@ class JsonDecoder:
 
     With `strict`, a field or the name of an enumeration's member that the contract does not have
     is an error; otherwise it is ignored.
+
+    Only the fields of `selection` are sure to be read; what is passed over may be anything that is
+    JSON, and processes of which only some fields are read are not shared.
     """
 
-    def __init__(self, *, strict: bool = False, max_processes: int = 4096) -> None:
+    def __init__(
+        self,
+        *,
+        strict: bool = False,
+        max_processes: int = 4096,
+        selection: Selection = EVERYTHING,
+    ) -> None:
         self._strict = strict
         self._max_processes = max_processes
         self._processes: OrderedDict[bytes, Process] = OrderedDict()
         self._met_once: set[int] = set()
-        self._event_from_form = _event_from_form(self._process_from_json)
+        self._read_form = _form_reader(selection)
+        self._event_from_form = _event_from_form(self._process_from_json, selection)
 
     def decode(self, line: bytes | str) -> Event:
         """Read one event. Raises DecodeError and nothing else."""
         try:
-            event: Event = self._event_from_form(_read_form(line))
+            event: Event = self._event_from_form(self._read_form(line))
         except _NOT_REGULAR:
             return read_event(_read_any(line), strict=self._strict)
         return event
@@ -101,20 +111,28 @@ def _read_any(line: bytes | str) -> Any:
         raise DecodeError(str(error)) from None
 
 
-_read_form = msgspec.json.Decoder(form_class(Event)).decode
+@cache
+def _form_reader(selection: Selection) -> Callable[[bytes | str], Any]:
+    read = msgspec.json.Decoder(form_class(Event, selection)).decode
+    if selection is EVERYTHING:
+        return read
+    # What msgspec passes over it checks for all but its UTF-8.
+    return lambda line: read(line if isinstance(line, str) else line.decode())
+
+
 _read_process_form = msgspec.json.Decoder(form_class(Process)).decode
 
 
 @cache
-def _message_from_form(message: type[Message]) -> FromForm:
+def _message_from_form(message: type[Message], selection: Selection) -> FromForm:
     if message is KprobeArgument:
         return _argument_from_form
-    if form_class(message) is message:
+    if form_class(message, selection) is message:
         return _as_it_is
-    return _compiled(message, _from_form)
+    return _compiled(message, selection, lambda field: _from_form(field, selection))
 
 
-def _from_form(field: WireField) -> FromForm:
+def _from_form(field: WireField, selection: Selection) -> FromForm:
     """Return what turns the form of one value of a field into the value."""
     match field.kind:
         case Kind.INT64:
@@ -126,7 +144,7 @@ def _from_form(field: WireField) -> FromForm:
         case Kind.ENUM:
             return dict(field.type.__members__).__getitem__
         case Kind.MESSAGE:
-            return _message_from_form(field.type)
+            return _message_from_form(field.type, selection)
         case _:
             return _as_it_is
 
@@ -135,34 +153,39 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _compiled(message: type[Message], from_form_of: Callable[[WireField], FromForm]) -> FromForm:
+def _compiled(
+    message: type[Message], selection: Selection, from_form_of: Callable[[WireField], FromForm]
+) -> FromForm:
     """Compile what turns a form into its message: one expression, as in the encoder."""
-    names, values = _field_values(message, from_form_of)
+    names, values = _field_values(message, selection, from_form_of)
     from_form: FromForm = _evaluated(f"lambda form: Message({', '.join(values)})", names, message)
     return from_form
 
 
-def _event_from_form(process_from_json: FromForm) -> Callable[[Any], Event]:
+def _event_from_form(process_from_json: FromForm, selection: Selection) -> Callable[[Any], Event]:
     """Return what turns the form of an event into the event."""
 
     def reader_of(body: type[Message]) -> Callable[[WireField], FromForm]:
-        return lambda field: process_from_json if is_remembered(body, field) else _from_form(field)
+        return lambda field: (
+            process_from_json
+            if is_remembered(body, field, selection)
+            else _from_form(field, selection)
+        )
 
-    names, values = _field_values(Event, _from_form)
+    names, values = _field_values(Event, selection, lambda field: _from_form(field, selection))
     envelope = _evaluated(f"lambda body, form: Message(body, {', '.join(values)})", names, Event)
-    bodies = [_compiled(body, reader_of(body)) for body in EVENT_BODIES.values()]
-    as_tuple = msgspec.structs.astuple
+    body_from_form = {
+        form_class(body, selection): _compiled(body, selection, reader_of(body))
+        for body in EVENT_BODIES.values()
+    }
+    as_tuple, count = msgspec.structs.astuple, len(EVENT_BODIES)
 
     def from_form(form: Any) -> Event:
         # The form's first fields are the bodies, of which an event has one.
-        forms = as_tuple(form)[: len(bodies)]
-        if forms.count(None) < len(bodies) - 1:
+        bodies = list(filter(None, as_tuple(form)[:count]))
+        if len(bodies) > 1:
             raise ValueError("more than one body")
-        body = None
-        for body_form, body_from_form in zip(forms, bodies, strict=True):
-            if body_form is not None:
-                body = body_from_form(body_form)
-                break
+        body = body_from_form[type(bodies[0])](bodies[0]) if bodies else None
         event: Event = envelope(body, form)
         return event
 
@@ -170,14 +193,16 @@ def _event_from_form(process_from_json: FromForm) -> Callable[[Any], Event]:
 
 
 def _field_values(
-    message: type[Message], from_form_of: Callable[[WireField], FromForm]
+    message: type[Message], selection: Selection, from_form_of: Callable[[WireField], FromForm]
 ) -> tuple[dict[str, FromForm], list[str]]:
-    """Return an expression for each field's value and the functions that they call, by name."""
-    changed = [field for field in wire_fields(message) if not is_own_form(field)]
+    """Return arguments for each wanted field and the functions that they call, by name."""
+    fields = selection.fields(message)
+    changed = [field for field in fields if not is_own_form(field, selection)]
     values = [
-        _field_value(field) if field in changed else f"form.{field.attribute}"
-        for field in wire_fields(message)
+        _field_value(field) if field in changed else f"form.{field.attribute}" for field in fields
     ]
+    if not selection.is_whole(message):
+        values = [f"{field.attribute}={value}" for field, value in zip(fields, values, strict=True)]
     return {f"from_{field.attribute}": from_form_of(field) for field in changed}, values
 
 
@@ -212,9 +237,9 @@ def _argument_reader(field: WireField) -> FromForm:
         case Kind.MESSAGE:
             hint = form_class(field.type)
         case _:
-            from_text = _from_form(field)
+            from_text = _from_form(field, EVERYTHING)
             return lambda value: from_text(_read_text(value))
-    from_form = _from_form(field)
+    from_form = _from_form(field, EVERYTHING)
     return lambda value: from_form(msgspec.convert(value, hint))
 
 
@@ -244,4 +269,4 @@ def _integer_reader(lowest: int, end: int) -> Callable[[str], int]:
 
 
 _ARGUMENT_READERS = {kind: _argument_reader(field) for kind, field in ARGUMENT_KINDS.items()}
-_process_from_form = _message_from_form(Process)
+_process_from_form = _message_from_form(Process, EVERYTHING)

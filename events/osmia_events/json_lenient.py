@@ -88,10 +88,11 @@ def _members(message: type[Message]) -> dict[str, _Member]:
         ]
     if message is KprobeArgument:
         members += [_Member(name, field, True) for name, field in ARGUMENT_KINDS.items()]
-    return {name: member for member in members for name in (member.name, _camel_case(member.name))}
+    return {name: member for member in members for name in (member.name, camel_case(member.name))}
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """Return the other name of a field, as protobuf's JSON mapping makes it of its own."""
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osmia_events.compact import CompactEncoder
+from osmia_events.compact import SHOWN_FIELDS, CompactEncoder
 from osmia_events.json_decoder import JsonDecoder
 from osmia_events.json_encoder import JsonEncoder
 from osmia_events.protobuf import from_protobuf, to_protobuf
@@ -43,7 +43,8 @@ def _messages() -> list[bytes]:
 
 
 def _lines_to_compact() -> Run:
-    decode, encode = JsonDecoder().decode, CompactEncoder().encode
+    decode = JsonDecoder(selection=SHOWN_FIELDS).decode
+    encode = CompactEncoder().encode
     return _each(_lines(), lambda line: encode(decode(line)))
 
 

@@ -9,7 +9,10 @@ from osmia_events.compact.kprobes import Headline, describe
 from osmia_events.compact.quote import escaped, quoted
 from osmia_events.compact.raw_syscalls import describe_sys_enter
 from osmia_events.model import (
+    Capabilities,
     Event,
+    EventBody,
+    Pod,
     Process,
     ProcessExec,
     ProcessExit,
@@ -20,14 +23,38 @@ from osmia_events.model import (
     ProcessTracepoint,
     ProcessUprobe,
     ProcessUsdt,
-    RateLimitInfo,
     Test,
     ThrottleType,
 )
 from osmia_events.rfc3339 import format_ns_full
+from osmia_events.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SHOWN_FIELDS = Selection(
+    {
+        Event: ("node_name", "time"),
+        ProcessExec: ("process",),
+        ProcessExit: ("process", "signal", "status"),
+        ProcessKprobe: (
+            "process",
+            "function_name",
+            "args",
+            "kernel_stack_trace",
+            "user_stack_trace",
+        ),
+        ProcessTracepoint: ("process", "subsys", "event", "args"),
+        ProcessLoader: ("process", "path", "buildid"),
+        ProcessUprobe: ("process", "path", "symbol"),
+        ProcessUsdt: ("process", "path", "provider", "name"),
+        ProcessLsm: ("process", "function_name", "args", "ima_hash"),
+        Process: ("binary", "arguments", "pod", "cap"),
+        Pod: ("namespace", "name"),
+        Capabilities: ("effective",),
+    }
+)
+"""What the compact form shows of events; all that an encoder looks at."""
 
 _LINE_WIDTH = 120
 # Upstream looks at the place of an entry in the list where it means the capability's number, 21.
@@ -84,22 +111,27 @@ class CompactEncoder:
 
     def _line(self, event: Event) -> str:
         body = event.body
-        match body:
-            case ProcessThrottle():
-                return self._throttle(body)
-            case Test():
-                return "TEST EVENT"
-            case None | RateLimitInfo():
-                raise NoCompactFormError("unknown event type")
+        describe_body = _HEADLINES.get(type(body))
+        if describe_body is None:
+            return self._line_without_process(body)
         process = body.process
         if process is None:
             raise NoCompactFormError("missing process info")
-        headline = _HEADLINES[type(body)](body, self._paint)
+        headline = describe_body(body, self._paint)
         name = self._paint(Colour.BLUE, f"{headline.emoji} {headline.word:<7}")
         line = f"{name} {self._process(event.node_name, process)}"
         if headline.detail is not None:
             line = f"{line} {headline.detail}"
         return self._with_trailer(line, process)
+
+    def _line_without_process(self, body: EventBody | None) -> str:
+        match body:
+            case ProcessThrottle():
+                return self._throttle(body)
+            case Test():
+                return "TEST EVENT"
+            case _:
+                raise NoCompactFormError("unknown event type")
 
     def _process(self, node_name: str, process: Process) -> str:
         pod = process.pod

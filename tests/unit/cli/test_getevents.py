@@ -152,6 +152,46 @@ def test_filters(osmia: Osmia, arguments: list[str], shown: list[str]) -> None:
     assert [next(iter(event.values()))["process"]["binary"] for event in events] == shown
 
 
+KPROBE = {
+    "process_kprobe": {
+        "process": {
+            "binary": "/usr/bin/cat",
+            "pod": {"namespace": "default", "name": "cat", "container": {"name": "main"}},
+        },
+        "function_name": "sys_close",
+        "policy_name": "files",
+    },
+    "node_name": "n",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], ["close", "process", "exit"]),
+        (["--policy-names", "files"], ["close"]),
+        (["--container", "main"], ["close"]),
+        (["--cel-expression", "process_kprobe.policy_name == 'files'"], ["close"]),
+        (["-e", "PROCESS_EXIT,PROCESS_EXEC"], ["process", "exit"]),
+        (["-n", "default"], ["close", "process", "exit"]),
+        (["--namespace-regex", "^kube"], []),
+        (["--process", "cat"], ["close"]),
+        (["--pod", "xwing"], ["process", "exit"]),
+        (["-F", "process.pid", "--policy-names", "files"], ["close"]),
+    ],
+)
+def test_filters_before_the_compact_form(
+    osmia: Osmia, arguments: list[str], shown: list[str]
+) -> None:
+    result = osmia("getevents", "-o", "compact", *arguments, given=lines(KPROBE, EXEC, EXIT))
+    assert [line.split()[1] for line in result.stdout.decode().splitlines()] == shown
+
+
+def test_masked_fields_are_not_shown_in_the_compact_form(osmia: Osmia) -> None:
+    result = osmia("getevents", "-o", "compact", "-F", "process.arguments", given=lines(EXEC))
+    assert result.stdout.decode() == "🚀 process default/xwing /usr/bin/curl \n"
+
+
 def test_fields(osmia: Osmia) -> None:
     arguments = ["getevents", "-f", "process.binary,process.pid", "-F", "process.pid"]
     result = osmia(*arguments, given=lines(EXEC))

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING
 
 from osmia_cli.stream import Tally, copy_events, read_chunks
 from osmia_events.decode_error import DecodeError
+from osmia_events.model import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
-def convert(line: bytes) -> bytes | None:
+def decode(line: bytes) -> Event:
     if b"bad" in line or not line.strip():
         raise DecodeError("no event")
-    if b"formless" in line:
-        return b""
-    if b"filtered" in line:
-        return None
-    return line.upper() + b"\n"
+    return Event(node_name=line.decode())
+
+
+def export(events: Sequence[Event]) -> Iterator[bytes]:
+    for event in events:
+        if "formless" in event.node_name:
+            yield b""
+        elif "filtered" not in event.node_name:
+            yield event.node_name.upper().encode() + b"\n"
 
 
 def copied(tmp_path: Path, content: bytes, max_line_bytes: int = 100) -> tuple[bytes, Tally]:
@@ -29,7 +35,7 @@ def copied(tmp_path: Path, content: bytes, max_line_bytes: int = 100) -> tuple[b
         tally = Tally()
         chunks = read_chunks(reader.fileno(), writer.fileno())
         assert copy_events(
-            chunks, writer.fileno(), convert, max_line_bytes=max_line_bytes, tally=tally
+            chunks, writer.fileno(), decode, export, max_line_bytes=max_line_bytes, tally=tally
         )
     return target.read_bytes(), tally
 
@@ -61,8 +67,8 @@ def test_a_large_file_goes_through_whole(tmp_path: Path) -> None:
 
 PROGRAM = """
 from osmia_cli.stream import Tally, copy_events, read_chunks
-upper = lambda line: line.upper() + b"\\n"
-copy_events(read_chunks(0, 1), 1, upper, max_line_bytes=1000, tally=Tally())
+upper = lambda lines: [line.upper() + b"\\n" for line in lines]
+copy_events(read_chunks(0, 1), 1, bytes, upper, max_line_bytes=1000, tally=Tally())
 """
 
 

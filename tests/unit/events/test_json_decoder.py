@@ -17,16 +17,20 @@ from osmia_events.json_lenient import read_event
 from osmia_events.model import (
     EVENT_BODIES,
     Event,
+    KprobeArgument,
+    Message,
     Pod,
     Process,
     ProcessExec,
     ProcessExit,
     ProcessKprobe,
 )
+from osmia_events.selection import Selection
 from tests.strategies import events, every_field
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
 encode = JsonEncoder().encode
 
@@ -85,6 +89,105 @@ def respelled(value: Any, choose: random.Random, name: str = "") -> Any:
 def camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
+
+
+SELECTION = Selection(
+    {
+        Event: ("node_name",),
+        ProcessExec: ("process", "parent"),
+        ProcessKprobe: ("process", "args", "return_", "action", "ancestors"),
+        Process: ("exec_id", "pid", "start_time", "pod", "ns", "environment_variables"),
+        Pod: ("pod_labels", "workload_kind"),
+    }
+)
+decode_selected = JsonDecoder(selection=SELECTION).decode
+
+
+def selected(value: Any) -> Any:
+    """Return a message with nothing but what is selected."""
+    if isinstance(value, tuple):
+        return tuple(map(selected, value))
+    if not isinstance(value, Message) or isinstance(value, KprobeArgument):
+        return value
+    names = {field.attribute for field in SELECTION.fields(type(value))}
+    names |= {"body"} if isinstance(value, Event) else set()
+    return type(value)(**{name: selected(getattr(value, name)) for name in names})
+
+
+@given(events(), st.randoms(use_true_random=False))
+def test_what_is_selected_is_read_alike(event: Event, choose: random.Random) -> None:
+    other = respelled(json.loads(encode(event)), choose)
+
+    # What is not in its regular form is read whole.
+    assert selected(decode_selected(encode(event))) == selected(event)
+    assert selected(decode_selected(json.dumps(other))) == selected(event)
+
+
+@pytest.mark.parametrize("name", EVENT_BODIES)
+def test_what_is_selected_needs_no_lenient_reader(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any, **_options: Any) -> Event:
+        raise AssertionError("read leniently")
+
+    monkeypatch.setattr(json_decoder, "read_event", refuse)
+    event: Event = every_field(Event)
+    event.body = every_field(EVENT_BODIES[name])
+
+    assert decode_selected(encode(event)) == selected(event)
+
+
+def test_what_is_not_selected_may_be_any_json() -> None:
+    line = '{"process_exec":{"process":{"cwd":{},"pid":1,"x":1e999}},"time":"never"}'
+
+    assert decode_selected(line) == Event(ProcessExec(Process(pid=1)))
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_broken_json_is_refused_wherever_it_is(data: st.DataObject) -> None:
+    line = bytearray(encode(data.draw(events())))
+    line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))
+
+    try:
+        msgspec.json.decode(bytes(line))
+    except msgspec.ValidationError:  # a number that is out of range, but is JSON
+        return
+    except (msgspec.DecodeError, UnicodeError):
+        reasons = [refusal(read, bytes(line)) for read in (decode, decode_selected)]
+        assert reasons[0] == reasons[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"cluster_name":"\xff"}',
+        b'{"\xff":1}',
+        b'{"process_exec":{"process":{"cwd":"\\ud800"}}}',
+        b'{"process_exec":{"process":{"cwd":"\\q"}}}',
+        b'{"process_exec":{"process":{"cwd":"\n"}}}',
+        b'{"process_exec":{"process":{"uid":01}}}',
+        b'{"process_exec":{"process":{"uid":1.}}}',
+        b'{"process_exec":{"ancestors":[{},]}}',
+        b'{"process_exec":{"ancestors":[{"x":tru}]}}',
+        b'{"process_exec":{}} {}',
+        b'{"cluster_name":' + b"[" * 100_000,
+    ],
+)
+def test_broken_json_is_refused_where_it_is_passed_over(line: bytes) -> None:
+    assert refusal(decode_selected, line) == refusal(decode, line)
+
+
+def refusal(read: Callable[[bytes], Event], line: bytes) -> str:
+    with pytest.raises(DecodeError) as caught:
+        read(line)
+    return str(caught.value)
+
+
+def test_a_second_body_is_refused_under_any_name() -> None:
+    for name in ("process_exit", "processExit"):
+        reason = refusal(decode_selected, b'{"process_exec":{},"%s":{}}' % name.encode())
+        assert reason == f"{name}: a second member of the same oneof"
 
 
 def processes_of(decoder: JsonDecoder, lines: list[bytes]) -> list[Process | None]:

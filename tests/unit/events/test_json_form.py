@@ -24,6 +24,7 @@ from osmia_events.model import (
     UserNamespace,
     wire_fields,
 )
+from osmia_events.selection import Selection
 
 
 @pytest.mark.parametrize("message", [EnvVar, Image, KprobeFile, Namespaces, UserNamespace])
@@ -56,3 +57,33 @@ def test_the_process_of_an_exec_is_not_remembered_but_its_parent_is() -> None:
     assert not is_remembered(ProcessExec, fields["process"])
     assert is_remembered(ProcessExec, fields["parent"])
     assert is_remembered(ProcessKprobe, wire_fields(ProcessKprobe)[0])
+
+
+SELECTION = Selection({ProcessKprobe: ("process", "function_name"), Process: ("binary", "pod")})
+
+
+def test_the_form_of_a_selection_passes_over_what_is_not_wanted() -> None:
+    form = msgspec.json.decode(
+        b'{"function_name":"f","parent":7,"process":{"new":[{}],"binary":"/b","pod":{"name":"p"}}}',
+        type=form_class(ProcessKprobe, SELECTION),
+    )
+
+    assert form.function_name == "f"
+    assert form.process.binary == "/b"
+    assert form.process.pod.name == "p"
+    assert not hasattr(form, "parent")
+
+
+def test_the_form_of_a_selection_refuses_a_wanted_field_under_its_other_name() -> None:
+    form = form_class(ProcessKprobe, SELECTION)
+
+    assert msgspec.json.decode(b'{"functionName":null,"policyName":"p"}', type=form) == form()
+    with pytest.raises(msgspec.ValidationError, match="functionName"):
+        msgspec.json.decode(b'{"functionName":"f"}', type=form)
+
+
+def test_processes_of_which_some_fields_are_wanted_are_not_remembered() -> None:
+    process = wire_fields(ProcessKprobe)[0]
+
+    assert not is_remembered(ProcessKprobe, process, SELECTION)
+    assert is_remembered(ProcessKprobe, process, Selection({Pod: ()}))

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osmia_events.compact import CompactEncoder, NoCompactFormError
-from osmia_events.json_decoder import decode
+from osmia_events.compact import SHOWN_FIELDS, CompactEncoder, NoCompactFormError
+from osmia_events.json_decoder import JsonDecoder, decode
+from osmia_events.json_encoder import JsonEncoder
 from osmia_events.model import (
+    EVENT_BODIES,
     Capabilities,
     Event,
     KprobeArgument,
@@ -31,7 +33,7 @@ from osmia_events.model import (
     Test,
     ThrottleType,
 )
-from tests.strategies import broken_texts, events, texts
+from tests.strategies import broken_texts, events, every_field, texts
 
 CURL = Process(
     binary="/usr/bin/curl",
@@ -262,3 +264,30 @@ def test_no_text_injects_escapes_or_lines(event: Event, color: bool) -> None:
     assert lines.pop() == ""
     assert all(each.isprintable() for each in lines)
     assert len(lines) <= 1 + 2 + 4 + 1  # the event, two titles, two frames of each stack, a hash
+
+
+def shown(event: Event, *, color: bool) -> str:
+    encoder = CompactEncoder(color=color, timestamps=True, stack_traces=True, ima_hash=True)
+    try:
+        return encoder.encode(event)
+    except NoCompactFormError as error:
+        return str(error)
+
+
+decode_shown_fields = JsonDecoder(selection=SHOWN_FIELDS).decode
+
+
+@given(events(), st.booleans())
+def test_no_other_fields_are_shown_than_those_said_to_be(event: Event, color: bool) -> None:
+    line = JsonEncoder().encode(event)
+
+    assert shown(decode_shown_fields(line), color=color) == shown(event, color=color)
+
+
+@pytest.mark.parametrize("name", EVENT_BODIES)
+def test_no_other_fields_of_a_full_event_are_shown(name: str) -> None:
+    event: Event = every_field(Event)
+    event.body = every_field(EVENT_BODIES[name])
+    line = JsonEncoder().encode(event)
+
+    assert shown(decode_shown_fields(line), color=True) == shown(event, color=True)
