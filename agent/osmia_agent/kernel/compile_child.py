@@ -1,8 +1,9 @@
-"""The child process that compiles: it alone imports bcc and its LLVM, and it ends after one job.
+"""The child process that compiles: it alone imports bcc and its LLVM, and it ends after its jobs.
 
-Started as `python -m osmia_agent.kernel.compile_child`. It reads one `Job` as JSON from standard
-input and writes one `Compiled` as MessagePack to standard output. What bcc and clang say goes to
-standard error; the exit status is 1 when there is nothing on standard output.
+Started as `python -m osmia_agent.kernel.compile_child`. It reads `Job`s as lines of JSON from
+standard input and writes a `Compiled` as MessagePack for each to standard output, its length in 4
+bytes ahead of it. What bcc and clang say goes to standard error; at the first job that fails it
+ends with the exit status 1.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import ctypes
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from osmia_agent.kernel.compiler import Job
+from osmia_agent.kernel.compiler import LENGTH_BYTES, Job
 from osmia_bpf.btf import Btf, BtfError
 from osmia_bpf.headers import write_stub_tree
 from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Source
@@ -74,32 +76,45 @@ def _use_map_indexes(code: bytearray, index_of_fd: dict[int, int]) -> None:
 
 
 def main() -> int:
-    """Do the job on standard input."""
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    # bcc prints to standard output at will: keep that apart from the result.
-    with os.fdopen(os.dup(1), "wb") as result, tempfile.TemporaryDirectory() as directory:
+    """Do the jobs on standard input."""
+    # bcc prints to standard output at will: keep that apart from the results.
+    with os.fdopen(os.dup(1), "wb") as results, tempfile.TemporaryDirectory() as directory:
         os.dup2(2, 1)
-        try:
-            source = job.source(Btf.read(Path(job.btf_path)))
-        except BtfError as error:
-            print(error, file=sys.stderr)  # noqa: T201 - this is the channel to the parent
-            return 1
         write_stub_tree(Path(directory), os.uname().release)
         os.environ["BCC_KERNEL_SOURCE"] = directory
-        try:
-            compiled = compile_source(source)
-        except ImportError as error:
-            print(  # noqa: T201
-                f"bcc cannot be imported by {sys.executable} ({error}): it is Debian's package "
-                "python3-bpfcc, which a virtual environment sees with --system-site-packages",
-                file=sys.stderr,
-            )
-            return 1
-        except Exception as error:  # noqa: BLE001 - bcc raises bare Exception; the parent reports it
-            print(f"bcc: {error}", file=sys.stderr)  # noqa: T201
-            return 1
-        result.write(msgspec.msgpack.encode(compiled))
+        for line in sys.stdin.buffer:
+            try:
+                compiled = _do(msgspec.json.decode(line, type=Job))
+            except _JobError as error:
+                print(error, file=sys.stderr)  # noqa: T201 - this is the channel to the parent
+                return 1
+            result = msgspec.msgpack.encode(compiled)
+            results.write(len(result).to_bytes(LENGTH_BYTES, sys.byteorder) + result)
+            results.flush()
     return 0
+
+
+class _JobError(Exception):
+    """A job that cannot be done, in words for the agent's log."""
+
+
+def _do(job: Job) -> Compiled:
+    try:
+        return compile_source(job.source(_types(job.btf_path)))
+    except BtfError as error:
+        raise _JobError(str(error)) from error
+    except ImportError as error:
+        raise _JobError(
+            f"bcc cannot be imported by {sys.executable} ({error}): it is Debian's package "
+            "python3-bpfcc, which a virtual environment sees with --system-site-packages"
+        ) from error
+    except Exception as error:  # bcc raises bare Exception
+        raise _JobError(f"bcc: {error}") from error
+
+
+@cache
+def _types(path: str) -> Btf:
+    return Btf.read(Path(path))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +27,18 @@ from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import BaseSensorOptions, Compiled, ProgramKind, Source, base_sensor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from importlib.resources.abc import Traversable
 
 logger = logging.getLogger(__name__)
 
+LENGTH_BYTES = 4
+"""Of a result's length, as the child writes it."""
+
 _TIMEOUT_S = 120
+_TIMEOUT_PER_JOB_S = 30
+# Fewer jobs than this are not worth children of their own.
+_MIN_BATCH = 2
 _ERROR_LINES = 20
 
 
@@ -115,37 +124,78 @@ class BytecodeCache:
         return False
 
 
-def compile_job(job: Job, cache: BytecodeCache) -> Compiled:
+class CachedCompiler:
+    """Compiles in children, and keeps what comes of it in a cache."""
+
+    def __init__(self, kept: BytecodeCache) -> None:
+        self._kept = kept
+
+    def compile(self, job: Job) -> Compiled:
+        """Return the programs of a job; raise `CompileError` or `BtfError`."""
+        return compile_job(job, self._kept)
+
+    def ahead(self, jobs: Sequence[Job]) -> None:
+        """Compile jobs that will be asked for soon, on all processors."""
+        compile_ahead(jobs, self._kept)
+
+
+def compile_job(job: Job, kept: BytecodeCache) -> Compiled:
     """Return the compiled programs, from the cache if it has them.
 
     Raises `CompileError`, or `BtfError` where the kernel's types cannot be read.
     """
     key = cache_key(job)
-    compiled = cache.get(key)
+    compiled = kept.get(key)
     if compiled is None:
-        compiled = _compile_in_child(job)
+        (compiled,) = _compile_in_child([job])
         if compiled.keep:
-            cache.put(key, compiled)
+            kept.put(key, compiled)
     return compiled
+
+
+def compile_ahead(jobs: Sequence[Job], kept: BytecodeCache) -> None:
+    """Fill the cache with what it lacks of these jobs, on all processors.
+
+    A job that fails is left out with those that its child had still to do: `compile_job` will tell
+    why.
+    """
+    missing = [job for job in jobs if kept.get(cache_key(job)) is None]
+    children = min(os.cpu_count() or 1, len(missing))
+    if len(missing) < _MIN_BATCH:
+        return
+
+    def do(batch: Sequence[Job]) -> None:
+        with contextlib.suppress(CompileError):
+            for job, compiled in zip(batch, _compile_in_child(batch), strict=True):
+                if compiled.keep:
+                    kept.put(cache_key(job), compiled)
+
+    with ThreadPoolExecutor(children) as pool:
+        list(pool.map(do, [missing[start::children] for start in range(children)]))
 
 
 def cache_key(job: Job) -> str:
     """Return a digest of all that the bytecode depends on: sources, kernel, types, compiler."""
+    return hashlib.sha256(_surroundings(job.btf_path) + msgspec.json.encode(job)).hexdigest()
+
+
+@cache
+def _surroundings(btf_path: str) -> bytes:
+    """Return a digest of what does not change while the agent runs."""
     digest = hashlib.sha256()
     system = os.uname()
     for part in (system.release, system.version, system.machine, _bcc_version()):
         digest.update(part.encode() + b"\0")
-    digest.update(msgspec.json.encode(job))
     try:
-        digest.update(hashlib.sha256(Path(job.btf_path).read_bytes()).digest())
+        digest.update(hashlib.sha256(Path(btf_path).read_bytes()).digest())
     except OSError:
         # Read again for the error that says what is needed.
-        Btf.read(Path(job.btf_path))
-        raise BtfError(f"{job.btf_path}: unreadable at one time, readable at another") from None
+        Btf.read(Path(btf_path))
+        raise BtfError(f"{btf_path}: unreadable at one time, readable at another") from None
     for package in ("osmia_api", "osmia_bpf"):
         for name, content in sorted(_package_files(resources.files(package))):
             digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def _package_files(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:
@@ -168,21 +218,31 @@ def _bcc_version() -> str:
     return "none"
 
 
-def _compile_in_child(job: Job) -> Compiled:
+def _compile_in_child(jobs: Sequence[Job]) -> list[Compiled]:
+    """Return what a child makes of jobs; raise `CompileError` if it fails at any."""
+    timeout_s = _TIMEOUT_S + _TIMEOUT_PER_JOB_S * len(jobs)
     try:
         child = subprocess.run(
             [sys.executable, "-m", "osmia_agent.kernel.compile_child"],
-            input=msgspec.json.encode(job),
+            input=b"".join(msgspec.json.encode(job) + b"\n" for job in jobs),
             capture_output=True,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise CompileError(f"compiling took more than {_TIMEOUT_S} s") from None
+        raise CompileError(f"compiling took more than {timeout_s} s") from None
     said = child.stderr.decode(errors="replace").strip()
     if child.returncode != 0 or not child.stdout:
         last = "\n".join(said.splitlines()[-_ERROR_LINES:])
         raise CompileError(f"compiling ended with status {child.returncode}: {last}")
     if said:
         logger.debug("compiler: %s", said)
-    return msgspec.msgpack.decode(child.stdout, type=Compiled)
+    return [msgspec.msgpack.decode(result, type=Compiled) for result in _results(child.stdout)]
+
+
+def _results(output: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(output):
+        start = at + LENGTH_BYTES
+        at = start + int.from_bytes(output[at:start], sys.byteorder)
+        yield output[start:at]

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import MapType
@@ -22,7 +22,7 @@ from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
     from osmia_agent.process.procfs import ProcFs
     from osmia_agent.sensors.policy_programs import HookCounts, HookStatus
@@ -118,6 +118,16 @@ class _Held:
         return self.loaded.programs
 
 
+class Compiler(Protocol):
+    """Makes programs of jobs."""
+
+    def compile(self, job: Job) -> Compiled:
+        """Return the programs; raise `CompileError` or `BtfError`."""
+
+    def ahead(self, jobs: Sequence[Job]) -> None:
+        """Make all of these, of which each will be asked for soon."""
+
+
 class PolicySensor:
     """The policies, their ring, and the map of processes that they share.
 
@@ -127,13 +137,13 @@ class PolicySensor:
 
     def __init__(
         self,
-        compile_: Callable[[Job], Compiled],
+        compiler: Compiler,
         facts: NodeFacts,
         procfs: ProcFs,
         ring_size: int,
     ) -> None:
         """Make the ring, of at least `ring_size` bytes. Raises `BpfError` or `OSError`."""
-        self._compile = compile_
+        self._compiler = compiler
         self._facts = facts
         self._procfs = procfs
         size = ring_bytes(ring_size)
@@ -146,6 +156,10 @@ class PolicySensor:
         self._ids = 0
         self._numbers = 0
         self._processes: ProcessMap | None = None
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Compile policies that are about to be added, on all processors."""
+        self._compiler.ahead([self._job(text, self._facts.kinds) for text in texts])
 
     def add(self, text: str, domain: str = "", *, replace: bool = False) -> PolicyKey:
         """Load and attach a policy given as YAML; return what it is called by.
@@ -253,26 +267,31 @@ class PolicySensor:
             raise PolicyError(f"there is no policy {key.name!r}")
         return held
 
-    def _loaded(self, text: str, kinds: tuple[ProgramKind, ...]) -> _Loaded:
-        """Compile and load. Raises `PolicyError`."""
+    def _job(self, text: str, kinds: tuple[ProgramKind, ...]) -> Job:
         facts = self._facts
         recipe = PolicyRecipe(
             text=text,
             override_return=facts.override_return,
             host_namespaces=facts.host_namespaces,
         )
+        return Job(recipe=recipe, btf_path=str(facts.btf_path), kinds=kinds)
+
+    def _loaded(self, text: str, kinds: tuple[ProgramKind, ...]) -> _Loaded:
+        """Compile and load. Raises `PolicyError`."""
         followed: tuple[int, ...] = ()
         self._numbers += 1
         number = self._numbers
         try:
-            compiled = self._compile(Job(recipe=recipe, btf_path=str(facts.btf_path), kinds=kinds))
+            compiled = self._compiler.compile(self._job(text, kinds))
             schema = schema_of(compiled)
             shared = {_RECORDS: self._ring_fd}
             if schema.uses_processes:
                 processes = self._process_map()
                 shared[PROCESSES] = processes.fd
                 followed = processes.follow(schema.followers)
-            programs = PolicyPrograms(compiled, number, shared, root=facts.root, follow=followed)
+            programs = PolicyPrograms(
+                compiled, number, shared, root=self._facts.root, follow=followed
+            )
         except (OSError, CompileError, BtfError, TooManyFollowersError) as error:
             self._unfollow(followed)
             raise PolicyError(str(error)) from error
@@ -283,7 +302,7 @@ class PolicySensor:
     def _process_map(self) -> ProcessMap:
         if self._processes is None:
             job = Job(recipe=ProcessMapRecipe(), btf_path=str(self._facts.btf_path))
-            self._processes = ProcessMap(self._compile(job), self._procfs)
+            self._processes = ProcessMap(self._compiler.compile(job), self._procfs)
         return self._processes
 
     def _drop(self, loaded: _Loaded) -> None:

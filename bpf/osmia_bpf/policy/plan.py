@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 # Generated tests stand in more parentheses than a person would write.
 _QUIET = '#pragma clang diagnostic ignored "-Wparentheses-equality"\n'
+_READER = re.compile(r"\b(read_\w+)\(")
 _SLOT_REST_BYTES = 256
 _MODE_OPTION = "policy-mode"
 _METHOD_OPTION = "override-method"
@@ -55,6 +57,14 @@ class Plan:
                     known = fields.setdefault(name, [])
                     known += [member for member in members if member not in known]
         return {name: tuple(members) for name, members in fields.items()}
+
+    def _readers(self) -> list[str]:
+        """Return the C functions that read arguments: each that is left out is less to compile."""
+        templates = {a.type.read for hook in self.hooks for a in hook.hook.arguments}
+        readers = {name for text in templates for name in _READER.findall(text)}
+        if "read_unix_address" in readers:
+            readers |= {"read_sockaddr", "read_bytes"}
+        return sorted(readers)
 
     def schema(self) -> PolicySchema:
         """Return what the agent has to know of the programs."""
@@ -94,6 +104,7 @@ class Plan:
         }
         if facts.has_current_task_btf():
             defines["HAVE_CURRENT_TASK_BTF"] = 1
+        defines |= {f"USES_{reader}": 1 for reader in self._readers()}
         files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h"]
         if self.conditions.uses_processes:
             files.append("processes.h")

@@ -5,7 +5,7 @@ import subprocess
 import textwrap
 from pathlib import Path
 
-from osmia_agent.kernel.compiler import BytecodeCache, compile_job
+from osmia_agent.kernel.compiler import BytecodeCache, CachedCompiler
 from osmia_agent.kernel.probe import probe
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
 from osmia_agent.process.clock import Clock
@@ -43,10 +43,8 @@ class Node:
             kinds=available_kinds(self.features),
             host_namespaces={"Pid": host.pid, "User": host.user, "Mnt": host.mnt, "Net": host.net},
         )
-        cache = BytecodeCache(folder)
-        self.sensor = PolicySensor(
-            lambda job: compile_job(job, cache), self.facts, procfs, ring_size
-        )
+        compiler = CachedCompiler(BytecodeCache(folder))
+        self.sensor = PolicySensor(compiler, self.facts, procfs, ring_size)
         self.sink = PolicyEvents(self.sensor.known, self.table, clock, Origin("node"), Symbols())
         self._names = 0
 

@@ -195,7 +195,7 @@ def test_a_descriptor_is_a_file(node, needs):
           selectors: [{matchArgs: [{index: 1, operator: Equal, values: ["4321"]}]}]
         """
     )
-    with open("/etc/passwd") as file:
+    with Path("/etc/passwd").open() as file:
         os.lseek(file.fileno(), 4321, 0)
     (event,) = node.own()
     assert values(event)[0] == KprobeFile("", "/etc/passwd", "", "-rw-r--r--")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,10 +40,10 @@ def test_binaries(node):
     cases = {
         ("In", PYTHON): (True, False),
         ("NotIn", PYTHON): (False, True),
-        ("Prefix", os.path.dirname(PERL) + "/perl"): (False, True),
-        ("NotPrefix", os.path.dirname(PERL) + "/perl"): (True, False),
-        ("Postfix", os.path.basename(PYTHON)): (True, False),
-        ("NotPostfix", os.path.basename(PYTHON)): (False, True),
+        ("Prefix", str(Path(PERL).parent / "perl")): (False, True),
+        ("NotPrefix", str(Path(PERL).parent / "perl")): (True, False),
+        ("Postfix", Path(PYTHON).name): (True, False),
+        ("NotPostfix", Path(PYTHON).name): (False, True),
     }
     for (operator, value), (of_python, of_perl) in cases.items():
         key = node.add(policy(matchBinaries=[{"operator": operator, "values": [value]}]))
@@ -91,7 +92,7 @@ def test_process_ids_of_a_namespace(node):
 
 
 def test_namespaces(node):
-    inode = os.stat("/proc/self/ns/uts").st_ino
+    inode = Path("/proc/self/ns/uts").stat().st_ino
     node.add(
         policy(matchNamespaces=[{"namespace": "Uts", "operator": "In", "values": [str(inode)]}])
     )
@@ -106,7 +107,7 @@ def test_the_host_namespace(node):
         pytest.skip("the namespaces of process 1 cannot be read here")
     host = {"namespace": "Pid", "operator": "NotIn", "values": ["host_ns"]}
     node.add(policy(matchNamespaces=[host]))
-    in_host = os.stat("/proc/1/ns/pid").st_ino == os.stat("/proc/self/ns/pid").st_ino
+    in_host = Path("/proc/1/ns/pid").stat().st_ino == Path("/proc/self/ns/pid").stat().st_ino
     os.getppid()
     assert is_seen(node) != in_host
 

@@ -1,10 +1,12 @@
 """Policies come and go without harm to one another, and nothing of them stays."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
+from tests.bpf.policy.node import Node
 
 LSEEK = """
 tracepoints:
@@ -119,20 +121,18 @@ def test_nothing_stays_after_many_rounds(node):
     )
     for name in ("warm-up", "again"):
         node.sensor.remove(node.add(follow, name))
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     text = node.text(follow, "round")
     for _ in range(500):
         node.sensor.remove(node.sensor.add(text))
         node.sensor.batch_read()
     node.events()
     node.events()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert len(node.sensor.known) <= 1
 
 
 def test_loss_is_counted(tmp_path):
-    from tests.bpf.policy.node import Node
-
     node = Node(tmp_path, ring_size=4096)
     try:
         key = node.add(LSEEK, "one")

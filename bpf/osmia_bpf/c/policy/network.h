@@ -83,6 +83,7 @@ inlined s32 read_skb(struct skb_value *to, struct sk_buff *skb)
 }
 #endif
 
+#ifdef USES_read_sockaddr
 // An address of the kernel or, as an argument of a system call, of a process.
 inlined s32 read_sockaddr(struct sockaddr_value *to, u64 address)
 {
@@ -118,7 +119,9 @@ inlined s32 read_sockaddr(struct sockaddr_value *to, u64 address)
     to->port = from_network(*(u16 *)(raw + 2));
     return error;
 }
+#endif
 
+#ifdef USES_read_unix_address
 // The path of a Unix socket's address becomes its text; that of an abstract one begins with NUL.
 inlined s32 read_unix_address(struct sockaddr_value *to, struct slot *slot, u64 address)
 {
@@ -129,3 +132,4 @@ inlined s32 read_unix_address(struct sockaddr_value *to, struct slot *slot, u64 
         return error;
     return read_bytes(slot, address + 2, UNIX_PATH_BYTES);
 }
+#endif

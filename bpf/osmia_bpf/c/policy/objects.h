@@ -35,6 +35,7 @@ inlined s32 read_cred(struct cred_value *to, const struct cred *cred)
 }
 #endif
 
+#ifdef USES_read_bpf_attr
 // The attributes of BPF_PROG_LOAD; the kernel has copied them by the time that a hook sees them.
 inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
 {
@@ -52,6 +53,7 @@ inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
     __builtin_memcpy(to->name, attributes.name, 16);
     return error;
 }
+#endif
 
 #ifdef HAVE_bpf_prog__aux
 inlined s32 read_bpf_prog(struct bpf_program_value *to, struct bpf_prog *program)

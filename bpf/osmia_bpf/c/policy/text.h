@@ -42,6 +42,7 @@ inlined s32 read_string(struct slot *slot, u64 address)
     return size < 0 ? size : 0;
 }
 
+#ifdef USES_read_bytes
 inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
 {
     s32 error;
@@ -55,7 +56,9 @@ inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
     slot->size = error ? 0 : part;
     return error;
 }
+#endif
 
+#ifdef USES_read_iovec
 // Copies the pieces of a vector one behind the other, as many as fit.
 inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 *whole)
 {
@@ -90,6 +93,7 @@ inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 *whole)
     slot->size = at;
     return error;
 }
+#endif
 
 #ifdef HAVE_dentry__d_name
 // Begins a path; `dentry` and `mount` are where it ends.

@@ -5,7 +5,10 @@ from osmia_bpf.policy.facts import KernelFacts
 from osmia_bpf.programs import ProgramKind
 from tests.unit.bpf.btf_builder import BtfBuilder
 
-REGISTERS = "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss".split()
+REGISTERS = (
+    *("r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si"),
+    *("di", "orig_ax", "ip", "cs", "flags", "sp", "ss"),
+)
 
 FORMAT = """\
 name: sys_enter_openat

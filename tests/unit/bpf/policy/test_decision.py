@@ -2,6 +2,7 @@
 
 import random
 import re
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def test_merging_keeps_the_numbers(intervals, number):
 @given(INTERVALS)
 def test_merged_intervals_are_apart(intervals):
     result = merged(intervals)
-    assert all(left.high + 1 < right.low for left, right in zip(result, result[1:], strict=False))
+    assert all(left.high + 1 < right.low for left, right in pairwise(result))
 
 
 def test_nothing_is_within_no_interval():

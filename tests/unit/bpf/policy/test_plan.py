@@ -258,7 +258,9 @@ def with_selector(**selector):
             "host's Net namespace is not known",
         ),
         (
-            with_selector(matchBinaries=[{"operator": "Prefix", "values": ["/a"], "followChildren": True}]),
+            with_selector(
+                matchBinaries=[{"operator": "Prefix", "values": ["/a"], "followChildren": True}]
+            ),
             "selectors[0].matchBinaries[0].followChildren",
             "only with the operators In and NotIn",
         ),

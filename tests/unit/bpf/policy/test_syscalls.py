@@ -1,3 +1,4 @@
+import ctypes
 import os
 
 import pytest
@@ -47,7 +48,5 @@ def test_wrappers():
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of another machine")
 def test_numbers_are_those_of_this_system():
-    import ctypes
-
     libc = ctypes.CDLL(None)
     assert libc.syscall(syscalls.number("getpid", "x64")) == os.getpid()
