@@ -138,14 +138,18 @@ class Fleet:
 
     def agents(self, now_s: float) -> tuple[Agent, ...]:
         """Return the nodes that run an agent or should, by name."""
-        if self._agents is None or now_s >= self._valid_until_s:
+        if self._agents is None:
             self._agents = tuple(sorted(self._current_agents(now_s), key=lambda each: each.node))
             self._valid_until_s = self._next_end(now_s)
         return self._agents
 
-    def has_expired(self, now_s: float) -> bool:
-        """Tell whether a Lease has run out since `agents` was called last."""
-        return now_s >= self._valid_until_s
+    def expire(self, now_s: float) -> bool:
+        """Notice Leases that have run out, of which nothing else tells; say whether there are."""
+        if now_s < self._valid_until_s:
+            return False
+        self._valid_until_s = self._next_end(now_s)
+        self._agents = None
+        return True
 
     def _next_end(self, now_s: float) -> float:
         ends = [each.valid_until_s for each in self._leases.values()]

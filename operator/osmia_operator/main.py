@@ -221,8 +221,7 @@ async def _watch_leases(controller: Controller) -> None:
     """Notice agents that have stopped to renew their Leases: nothing else would tell."""
     while True:
         await asyncio.sleep(_TICK_S)
-        if controller.fleet.has_expired(time.monotonic()):
-            controller.fleet.agents(time.monotonic())
+        if controller.fleet.expire(time.monotonic()):
             controller.enqueue_all()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osmia_agent.kube.outcome import State
@@ -30,8 +31,6 @@ class AgentIdentity(NamedTuple):
 
 def read_boot_id(procfs: str = "/proc") -> str:
     """Read the id of this boot of the kernel; empty if it cannot be read."""
-    from pathlib import Path  # noqa: PLC0415
-
     try:
         return (Path(procfs) / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:

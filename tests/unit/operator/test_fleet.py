@@ -65,9 +65,9 @@ def test_outside_a_pod_the_lease_decides() -> None:
     assert fleet.set_lease("a", lease(), 100.0, NOW)
     assert only(fleet, 100.0) == ("a", True, "")
     assert not fleet.set_lease("a", lease(10), 110.0, NOW)  # a renewal changes nothing
-    assert not fleet.has_expired(139.9)
+    assert not fleet.expire(139.9)
     assert only(fleet, 139.9) == ("a", True, "")
-    assert fleet.has_expired(140.0)
+    assert fleet.expire(140.0)
     assert only(fleet, 140.0) == ("a", False, "its agent has not renewed its Lease for 30 s")
     assert fleet.set_lease("a", lease(60), 160.0, NOW)
     assert only(fleet, 160.0) == ("a", True, "")
