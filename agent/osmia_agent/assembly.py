@@ -22,6 +22,7 @@ from osmia_events.config import (
     parse_filters,
     parse_redaction_filters,
 )
+from osmia_events.node_features import NodeFeatures
 from osmia_events.pipeline import PipelineSet
 
 if TYPE_CHECKING:
@@ -90,15 +91,23 @@ def pipelines(settings: Settings, sources: Mapping[str, str]) -> PipelineSet:
         return sources.get(field, field)
 
     floor = parse_redaction_filters(settings.redaction_filters, source("redaction_filters"))
+    features = _features(settings)
     config = PipelineConfig(
-        allow_list=parse_filters(settings.export_allowlist, source("export_allowlist")),
-        deny_list=parse_filters(settings.export_denylist, source("export_denylist")),
+        allow_list=parse_filters(settings.export_allowlist, source("export_allowlist"), features),
+        deny_list=parse_filters(settings.export_denylist, source("export_denylist"), features),
         field_filters=parse_field_filters(settings.field_filters, source("field_filters")),
         rate_limit=settings.export_rate_limit,
     )
     if not settings.export_filename or settings.export_rate_limit == 0:
         return PipelineSet()
     return PipelineSet.from_configs({"default": config}, floor=floor)
+
+
+def _features(settings: Settings) -> NodeFeatures:
+    """Return what events carry, so that a filter that could never match is refused."""
+    if settings.replay:
+        return NodeFeatures()
+    return NodeFeatures(settings.enable_process_cred, frozenset(settings.enable_ancestors))
 
 
 def file_writer(settings: Settings, stop: Callable[[], None]) -> Writer:

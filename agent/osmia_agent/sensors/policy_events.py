@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     Body = ProcessKprobe | ProcessTracepoint | ProcessUprobe | ProcessLsm
 
 MAX_PENDING = 4096
+"""Calls that wait for their returns."""
+MAX_EARLY = 4096
+"""Records that wait for the exec of their process."""
 
 _ABI_EVENTS = frozenset({"tracepoints"})
 _ANCESTOR_KINDS = {
@@ -104,47 +107,79 @@ class PolicyEvents:
         self._symbols = symbols
         self._ancestors = ancestors
         self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
+        self._early: list[bytes] = []
         self.counters = PolicyCounters()
 
     def events(self, records: Iterable[bytes]) -> list[TimedEvent]:
-        """Return the events that records tell, in the kernel's order of time."""
+        """Return the events that records tell, in the kernel's order of time.
+
+        An exec counts itself before its own record is made. A record from in between names an
+        image that is not known yet: it waits for the next call, once.
+        """
         found: list[TimedEvent] = []
+        late, self._early = self._early, []
+        for raw in late:
+            self._record(raw, found, may_wait=False)
         for raw in records:
-            try:
-                header = decode_header(raw)
-                self._record(raw, header, found)
-            except (RecordError, LookupError):
-                self.counters.undecodable += 1
+            self._record(raw, found, may_wait=len(self._early) < MAX_EARLY)
         found.sort(key=_ktime)
         return found
 
     def flush(self) -> list[TimedEvent]:
-        """Return the events of all calls whose return has not been told, without it."""
-        found = [self._lonely(pending) for pending in self._pending.values()]
+        """Return the events of all records that still wait for others, without these."""
+        found = self.events(())
+        found += [self._lonely(pending) for pending in self._pending.values()]
         self._pending.clear()
         return found
 
-    def _record(self, raw: bytes, header: Header, found: list[TimedEvent]) -> None:
-        policy = self._policies[header.policy]
-        hook = policy.hooks[header.hook]
+    def _record(self, raw: bytes, found: list[TimedEvent], *, may_wait: bool) -> None:
+        try:
+            header = decode_header(raw)
+            policy = self._policies[header.policy]
+            hook = policy.hooks[header.hook]
+            if header.phase in (Phase.RETURN, Phase.UNMATCHED):
+                self._return(raw, header, hook, found)
+            else:
+                self._call(raw, header, policy, hook, found, may_wait=may_wait)
+        except (RecordError, LookupError):
+            self.counters.undecodable += 1
+
+    def _return(
+        self, raw: bytes, header: Header, hook: HookSchema, found: list[TimedEvent]
+    ) -> None:
         key = (header.policy, header.hook, header.tid, header.entry_ktime_ns)
-        if header.phase in (Phase.RETURN, Phase.UNMATCHED):
-            pending = self._pending.pop(key, None)
-            if pending is None:
-                self.counters.lonely_returns += 1
-            elif header.phase == Phase.RETURN:
-                returned = decode_record(raw, header, hook.return_structs)
-                found.append(self._event(pending, returned))
-            return
+        pending = self._pending.pop(key, None)
+        if pending is None:
+            self.counters.lonely_returns += 1
+        elif header.phase == Phase.RETURN:
+            found.append(self._event(pending, decode_record(raw, header, hook.return_structs)))
+
+    def _call(
+        self,
+        raw: bytes,
+        header: Header,
+        policy: KnownPolicy,
+        hook: HookSchema,
+        found: list[TimedEvent],
+        *,
+        may_wait: bool,
+    ) -> None:
         record = decode_record(raw, header, hook.entry_structs)
-        image = self._table.resolve(header.tgid, header.start_boottime_ns, header.exec_count)
+        identity = (header.tgid, header.start_boottime_ns, header.exec_count)
+        image = self._table.find(*identity)
+        if image is None:
+            # What returns later is joined under its own time: it needs no second look.
+            if may_wait and header.phase == Phase.WHOLE:
+                self._early.append(raw)
+                return
+            image = self._table.resolve(*identity)
         with_ancestors = _ANCESTOR_KINDS.get(hook.section, "") in self._ancestors
         lineage = self._table.lineage(image, ancestors=with_ancestors)
         pending = _Pending(policy, hook, record, lineage)
         if header.phase == Phase.WHOLE:
             found.append(self._event(pending, None))
             return
-        self._pending[key] = pending
+        self._pending[header.policy, header.hook, header.tid, header.entry_ktime_ns] = pending
         if len(self._pending) > MAX_PENDING:
             found.append(self._lonely(self._pending.popitem(last=False)[1]))
 
