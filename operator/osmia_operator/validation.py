@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from osmia_api.bundle import MAX_PAYLOAD_BYTES, Bundle, make_bundle, read_resource
 from osmia_api.export_config import ExportConfig
 from osmia_api.problems import InvalidObjectError
+from osmia_bpf.policy.problems import HookError
+from osmia_bpf.policy.validate import hooks_of, validate_hook
+from osmia_bpf.policy.validate import validate as validate_policy
 from osmia_events.config import parse_pipeline
 from osmia_events.config_errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from osmia_api.tracing_policy import TracingPolicySpec
 
 _PIPELINE_FIELDS = (
     "mode",
@@ -45,6 +50,8 @@ def validate(manifest: Mapping[str, Any]) -> Verdict:
             given = {name: spec[name] for name in _PIPELINE_FIELDS if name in spec}
             # Whether an agent has what a filter needs is told by that agent.
             parse_pipeline(given, path="spec")
+        elif problems := list(_policy_problems(resource.spec)):
+            return Rejection("Invalid", _shortened("\n".join(problems)))
     except (InvalidObjectError, ConfigError) as error:
         return Rejection("Invalid", _shortened(str(error)))
     bundle = make_bundle(resource)
@@ -55,6 +62,19 @@ def validate(manifest: Mapping[str, Any]) -> Verdict:
             f" nodes, holds at most {MAX_PAYLOAD_BYTES}: split it into several objects",
         )
     return bundle
+
+
+def _policy_problems(spec: TracingPolicySpec) -> Iterator[str]:
+    """Tell what no kernel could do; what one kernel cannot is told by that node's agent."""
+    try:
+        validate_policy(spec)
+    except HookError as error:
+        yield str(error)
+    for section, place, hook in hooks_of(spec):
+        try:
+            validate_hook(section, hook, place)
+        except HookError as error:
+            yield str(error)
 
 
 def _shortened(message: str) -> str:

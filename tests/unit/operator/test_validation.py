@@ -35,6 +35,18 @@ def test_accepted(manifest: dict[str, Any]) -> None:
             "spec.denyList[0].labels[0]: ",
         ),
         (export_config(rateLimit=-5), "spec.rateLimit: -5 must be at least -1"),
+        (
+            policy(
+                kprobes=[
+                    {"call": "f", "message": "x"},
+                    {"call": "g", "selectors": [{}] * 6},
+                ]
+            ),
+            (
+                "spec.kprobes[0].message: 'x' is too short: at least 2 bytes\n"
+                "spec.kprobes[1].selectors: at most 5 selectors"
+            ),
+        ),
         (policy(kprobes=[{"syscall": True}]), "spec.kprobes[0].call: required, but absent"),
     ],
 )
