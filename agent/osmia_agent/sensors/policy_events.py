@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from osmia_agent.sensors.symbols import Symbols
     from osmia_bpf.policy.schema import HookSchema
     from osmia_bpf.policy.values import DecodedRecord
+    from osmia_events.model import Process
 
     Body = ProcessKprobe | ProcessTracepoint | ProcessUprobe | ProcessLsm
 
@@ -40,6 +41,8 @@ MAX_PENDING = 4096
 """Calls that wait for their returns."""
 MAX_EARLY = 4096
 """Records that wait for the exec of their process."""
+MAX_THREADS = 1024
+"""Threads whose form of the process is kept."""
 
 _ABI_EVENTS = frozenset({"tracepoints"})
 _ANCESTOR_KINDS = {
@@ -108,7 +111,13 @@ class PolicyEvents:
         self._ancestors = ancestors
         self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
         self._early: list[bytes] = []
+        self._threads: OrderedDict[tuple[Process, int], Process] = OrderedDict()
         self.counters = PolicyCounters()
+
+    @property
+    def waits(self) -> bool:
+        """Whether records wait for the next call of `events`, which should be soon then."""
+        return bool(self._early)
 
     def events(self, records: Iterable[bytes]) -> list[TimedEvent]:
         """Return the events that records tell, in the kernel's order of time.
@@ -200,9 +209,7 @@ class PolicyEvents:
 
     def _body(self, pending: _Pending, returned: DecodedRecord | None) -> Body:
         policy, hook, record, lineage = pending
-        process = lineage.process
-        if process.tid != record.header.tid and record.header.tid:
-            process = process.replaced(tid=record.header.tid)
+        process = self._thread(lineage.process, record.header.tid)
         arguments = _arguments(hook, record, returned)
         args, data = arguments[: hook.data_from], arguments[hook.data_from :]
         shown, shown_data = _present(args), _present(data)
@@ -265,6 +272,18 @@ class PolicyEvents:
             ancestors=lineage.ancestors,
             data=shown_data,
         )
+
+    def _thread(self, process: Process, tid: int) -> Process:
+        """Return the process as one of its threads: the same object for each of its events."""
+        if process.tid == tid or not tid:
+            return process
+        key = (process, tid)
+        known = self._threads.get(key)
+        if known is None:
+            known = self._threads[key] = process.replaced(tid=tid)
+            if len(self._threads) > MAX_THREADS:
+                self._threads.popitem(last=False)
+        return known
 
     def _kernel_stack(self, addresses: tuple[int, ...]) -> tuple[StackTraceEntry, ...]:
         entries = []

@@ -51,16 +51,19 @@ class Plan:
     def fields(self) -> dict[str, tuple[str, ...]]:
         """The fields of kernel structs that the C needs."""
         fields = {name: list(members) for name, members in TASK_FIELDS.items()}
-        for hook in self.hooks:
-            for argument in hook.hook.arguments:
-                for name, members in argument.type.fields.items():
-                    known = fields.setdefault(name, [])
-                    known += [member for member in members if member not in known]
+        for argument in self._arguments():
+            for name, members in argument.type.fields.items():
+                known = fields.setdefault(name, [])
+                known += [member for member in members if member not in known]
         return {name: tuple(members) for name, members in fields.items()}
+
+    def _arguments(self) -> list[Argument]:
+        found = [argument for hook in self.hooks for argument in hook.hook.arguments]
+        return found + [hook.hook.returned for hook in self.hooks if hook.hook.returned]
 
     def _readers(self) -> list[str]:
         """Return the C functions that read arguments: each that is left out is less to compile."""
-        templates = {a.type.read for hook in self.hooks for a in hook.hook.arguments}
+        templates = {argument.type.read for argument in self._arguments()}
         readers = {name for text in templates for name in _READER.findall(text)}
         if "read_unix_address" in readers:
             readers |= {"read_sockaddr", "read_bytes"}

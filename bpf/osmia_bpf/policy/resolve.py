@@ -213,7 +213,7 @@ class Resolver:
 
     def _returned(self, model: models.Argument, call: Call, place: Place) -> Argument:
         type_ = self._type(model, None, place)
-        if type_.family is not Family.NUMBER:
+        if type_.family is Family.NOTHING or type_.has_text:
             place.fail(f"a returned value of type {type_.name} is not supported by this version")
         return Argument(type_, model.index, model.label, call.returned())
 

@@ -505,8 +505,10 @@ class HookSource:
             "if (!record)\n    return 0;",
             1,
         )
+        is_number = returned.type.family is Family.NUMBER
         sign = "s" if returned.type.signed else "u"
-        self._write(f"{sign}64 returned = {returned.number};", 1)
+        value = returned.number if is_number else returned.raw
+        self._write(f"{sign}64 returned = {value};", 1)
         self._write("u32 selected = entered.selector;\nbool matched = 1;", 1)
         for at, (tests, _) in enumerate(self.selectors):
             if tests.at_return:
@@ -520,10 +522,16 @@ class HookSource:
             f"record->header.selector = {self.first_selector} + selected;\n"
             "record->header.phase = matched ? PHASE_RETURN : PHASE_UNMATCHED;\n"
             f"record->header.action = {int(ActionNumber.POST)};\n"
-            "record->returned.error = 0;\nrecord->returned.size = 0;\n"
-            "record->returned.number = returned;",
+            "record->returned.error = 0;\nrecord->returned.size = 0;",
             1,
         )
+        if is_number:
+            self._write("record->returned.number = returned;", 1)
+        else:
+            read = returned.type.read.format(
+                value="(&record->returned)", slot="", raw="returned", size="0"
+            )
+            self._write(read, 1)
         if self._late_texts:
             self._slots(self._late_texts)
         for at, argument in self.late:

@@ -69,6 +69,8 @@ class Node:
     def events(self):
         """Return the bodies of the events since the last call."""
         timed = self.sink.events(self.sensor.ring.read())
+        # Without a base sensor nothing more will be known of a process.
+        timed += self.sink.events(())
         self.sensor.batch_read()
         assert self.sink.counters.undecodable == 0
         return [each.event.body for each in timed]

@@ -27,7 +27,13 @@ PARENT = Process(exec_id="parent")
 
 
 class Table:
-    """Knows every process by its id."""
+    """Knows every process by its id, but for images that are still to be told of."""
+
+    def __init__(self):
+        self.unknown = set()
+
+    def find(self, tgid, start, count):
+        return None if count in self.unknown else (tgid, start, count)
 
     def resolve(self, tgid, start, count):
         return (tgid, start, count)
@@ -105,6 +111,13 @@ def test_labels_are_not_for_tracepoints():
 def test_the_thread_that_called():
     body = sink(hook()).events([record(1, tid=6)])[0].event.body
     assert (body.process.pid, body.process.tid) == (5, 6)
+
+
+def test_a_thread_has_one_form_of_its_process():
+    process = Process(pid=5, tid=5)
+    events = sink(hook())
+    assert events._thread(process, 6) is events._thread(process, 6)
+    assert events._thread(process, 5) is process
 
 
 def test_events_are_in_the_order_of_time():
@@ -186,3 +199,32 @@ def test_what_is_no_record_of_ours_is_counted(raw):
     events = sink(hook())
     assert len(events.events([raw, record(7)])) == 1
     assert events.counters.undecodable == 1
+
+
+def test_a_record_waits_for_the_exec_of_its_process():
+    events = sink(hook())
+    events._table.unknown.add(4)
+    early = record(1, exec_count=4)
+    assert len(events.events([early, record(2)])) == 1
+    events._table.unknown.clear()
+    (timed,) = events.events([])
+    assert timed.event.body.args[0].value == 1
+    assert events.events([]) == []
+
+
+def test_a_record_waits_once_and_then_goes_out_anyway():
+    events = sink(hook())
+    events._table.unknown.add(4)
+    assert events.events([record(1, exec_count=4)]) == []
+    assert events.waits
+    assert len(events.events([])) == 1
+    assert not events.waits
+    assert events.events([record(1, exec_count=4)]) == []
+    assert len(events.flush()) == 1
+
+
+def test_records_that_wait_are_bounded(monkeypatch):
+    monkeypatch.setattr(policy_events, "MAX_EARLY", 1)
+    events = sink(hook())
+    events._table.unknown.add(4)
+    assert len(events.events([record(n, exec_count=4) for n in (1, 2, 3)])) == 2

@@ -1,0 +1,57 @@
+"""Policies in files: good ones become programs here, broken ones an error that names the place."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from osmia_bpf.btf import Btf
+from osmia_bpf.policy.check import check
+from osmia_bpf.policy.facts import KernelFacts
+from osmia_bpf.programs import ProgramKind
+from tests.bpf.policy.node import mount_tracefs
+
+TESTS = Path(__file__).parents[2]
+GOOD = sorted((TESTS / "policies").glob("*.yaml"))
+BROKEN = sorted((TESTS / "broken/policies").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def facts():
+    """This kernel's types, and every kind of program."""
+    mount_tracefs()
+    return KernelFacts(
+        btf=Btf.read(),
+        machine=os.uname().machine,
+        kinds=frozenset(ProgramKind),
+        host_namespaces={"Pid": 1, "User": 2},
+    )
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_good_policies_can_be_done(facts, path):
+    report = check(path.read_text(), facts)
+    assert [str(problem) for problem in report.problems] == []
+    assert report.name == path.stem
+    assert report.attachments
+    assert len(report.explanation) == len({each.place for each in report.attachments}) or (
+        path.stem == "library"
+    )
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_good_policies_load_where_the_kernel_has_what_they_need(node, path):
+    key = node.sensor.add(path.read_text())
+    for hook in node.status(key).hooks:
+        known = ("does not let one attach", "this kernel has no", "there is no file")
+        assert hook.reason == "" or any(words in hook.reason for words in known), hook
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_broken_policies_are_refused_with_the_place(facts, path):
+    text = path.read_text()
+    expected = text.partition("\n")[0].removeprefix("# error: ")
+    report = check(text, facts)
+    assert not report.ok
+    assert expected in "\n".join(str(problem) for problem in report.problems)
+    assert report.source == "" or report.attachments
