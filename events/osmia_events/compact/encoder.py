@@ -112,7 +112,7 @@ class CompactEncoder:
     def _line(self, event: Event) -> str:
         body = event.body
         describe_body = _HEADLINES.get(type(body))
-        if describe_body is None:
+        if body is None or describe_body is None:
             return self._line_without_process(body)
         process = body.process
         if process is None:
