@@ -11,6 +11,9 @@ from pydantic import Field
 from osmia_api.resource.base import OrAbsent, ResourceModel, Text, Uint31
 from osmia_api.resource.metadata import ClusterMetadata
 
+AGENT_LEASE_LABEL = "osmia.dev/agent"
+"""Label of the Leases of agents outside Pods, in the operator's namespace; held by the node."""
+
 BundleState = Literal["Failed", "Skipped", "Disabled"]
 
 MAX_REASON_LENGTH = 1024

@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from osmia_api.bundle import Bundle, SourceId
+from osmia_api.bundle import NAME_PREFIX, Bundle, SourceId
 from osmia_api.kube.backoff import Backoff
 from osmia_api.kube.client import ApiError
 from osmia_api.kube.connection import ConnectionConfigError
@@ -136,7 +136,7 @@ class Controller:
     def enqueue_bundles(self, ids: Iterable[str]) -> None:
         """Let the sources of these bundles be looked at again."""
         for bundle_id in ids:
-            key = f"osmia-bundle-{bundle_id}"
+            key = NAME_PREFIX + bundle_id
             if key in self._sources:
                 self.queue.add_after(key, self._status_due_s(key))
 

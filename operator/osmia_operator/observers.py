@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from osmia_api.bundle import LABEL
 from osmia_api.kube.resource_type import CONFIG_MAPS, LEASES, NODES, PODS, TRACING_NODES
 from osmia_api.kube.watch import Collection, Watch
+from osmia_api.tracing_node import AGENT_LEASE_LABEL
 from osmia_operator.fleet import pod_of, read_report
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from osmia_api.kube.client import KubeClient, Object
     from osmia_operator.controller import Controller
-
-AGENT_LEASE_LABEL = "osmia.dev/agent"
-"""Label of the Leases of agents outside Pods; the name of the node stands in the Lease."""
 
 
 class _Mirror:

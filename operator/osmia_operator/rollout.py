@@ -30,7 +30,7 @@ class Rollout(NamedTuple):
     failures: tuple[Failure, ...] = ()
     """Nodes that say that they cannot."""
     waiting: tuple[Failure, ...] = ()
-    """Nodes that have not said yet that they have it."""
+    """Nodes that have not said that they have it: not yet, or they were told not to."""
 
     @property
     def summary(self) -> str:
@@ -55,10 +55,13 @@ def rollout(bundle: Bundle, agents: Iterable[Agent]) -> Rollout:
             continue
         detail = report.details.get(bundle_id)
         if detail is not None and detail.short_hash == short_hash:
-            failed += 1
-            if len(failures) < MAX_FAILURES:
+            found = waiting
+            if detail.state == "Failed":
+                failed += 1
+                found = failures
+            if len(found) < MAX_FAILURES:
                 text = f"{detail.state}: {detail.reason}" if detail.reason else detail.state
-                failures.append(Failure(agent.node, text))
+                found.append(Failure(agent.node, text))
         elif report.bundles.get(bundle_id) == short_hash:
             programmed += 1
         elif len(waiting) < MAX_FAILURES:

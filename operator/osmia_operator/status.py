@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from osmia_api.bundle import Bundle
@@ -41,7 +42,7 @@ def build_status(
     nothing changes. `now` is the time as RFC 3339 writes it.
     """
     accepted = _accepted(verdict, generation_in_force)
-    programmed = _programmed(verdict, rollout)
+    programmed = _programmed(verdict, rollout, now)
     conditions = [accepted, programmed, _ready(accepted, programmed), _degraded(verdict, rollout)]
     times = {
         (each.get("type"), each.get("status")): each.get("lastTransitionTime")
@@ -86,9 +87,15 @@ def _accepted(verdict: Verdict, generation_in_force: int) -> _Condition:
     return _Condition("Accepted", "False", verdict.reason, message)
 
 
-def _programmed(verdict: Verdict, rollout: Rollout) -> _Condition:
+def _programmed(verdict: Verdict, rollout: Rollout, now: str) -> _Condition:
     if not isinstance(verdict, Bundle):
         return _Condition("Programmed", "False", "NotAccepted", "this generation is not accepted")
+    resource = verdict.resource
+    if isinstance(resource, ExportConfig):
+        expiry = resource.spec.expiry
+        if expiry is not None and expiry <= datetime.fromisoformat(now):
+            message = f"spec.expiresAt: {resource.spec.expires_at} is over"
+            return _Condition("Programmed", "False", "Expired", message)
     if rollout.desired == 0:
         return _Condition(
             "Programmed", "False", "NoNodes", "no node that nodeSelector matches runs an agent"

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "events", "bpf", "agent", "operator", "cli")
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 def until(condition: Callable[[], T], timeout_s: float = TIMEOUT_S) -> T:
@@ -119,7 +119,7 @@ class Cluster:
         found = [each for each in status.get("conditions", ()) if each["type"] == which]
         return found[0] if found else {}
 
-    def wait(self, what: str, condition: str, *arguments: str, seconds: int = 20) -> None:
+    def wait(self, what: str, condition: str, *arguments: str, seconds: int = 60) -> None:
         self.kubectl(
             "wait", what, f"--for=condition={condition}", f"--timeout={seconds}s", *arguments
         )

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from osmia_api.kube.client import ApiError
 from osmia_api.kube.connection import ConnectionConfigError
 from osmia_api.kube.resource_type import LEASES
+from osmia_api.tracing_node import AGENT_LEASE_LABEL
 
 if TYPE_CHECKING:
     from osmia_api.kube.client import KubeClient
 
 _log = logging.getLogger(__name__)
 
-LABEL = "osmia.dev/agent"
 MANAGER = "osmia-agent"
 RENEW_EVERY_S = 10.0
 DURATION_S = 30
@@ -32,7 +32,7 @@ def build_lease(node_name: str, namespace: str, now: datetime) -> dict[str, Any]
         "metadata": {
             "name": f"osmia-agent-{digest}",
             "namespace": namespace,
-            "labels": {LABEL: "true"},
+            "labels": {AGENT_LEASE_LABEL: "true"},
         },
         "spec": {
             "holderIdentity": node_name,

@@ -30,9 +30,10 @@ def test_a_failure_of_an_earlier_version_is_none_of_this() -> None:
     assert rollout(MADE, [failed("a", before, "old")]).failed == 0
 
 
-def test_disabled_on_a_node_is_told() -> None:
+def test_disabled_on_a_node_is_told_but_no_failure() -> None:
     found = rollout(MADE, [failed("a", MADE, "", state="Disabled")])
-    assert found.failures == (Failure("a", "Disabled"),)
+    assert (found.programmed, found.failed, found.failures) == (0, 0, ())
+    assert found.waiting == (Failure("a", "Disabled"),)
 
 
 def test_only_nodes_that_are_selected() -> None:

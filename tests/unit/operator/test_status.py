@@ -59,6 +59,17 @@ def test_failed() -> None:
     assert built["failures"] == [{"node": "a", "reason": "Failed: why"}]
 
 
+def test_expired() -> None:
+    over = bundle(export_config(expiresAt="2025-12-31T00:00:00Z"))
+    built = status(Rollout(3, 0, 0, (), (Failure("a", "Skipped: over"),)), over)
+    assert condition(built, "Ready") == (
+        "False",
+        "Expired",
+        "spec.expiresAt: 2025-12-31T00:00:00Z is over",
+    )
+    assert condition(built, "Degraded")[0] == "False"
+
+
 def test_without_nodes_nothing_is_ready() -> None:
     assert condition(status(Rollout()), "Ready")[:2] == ("False", "NoNodes")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from osmia_agent.kube.agent_lease import DURATION_S, LABEL, RENEW_EVERY_S, build_lease
+from osmia_agent.kube.agent_lease import DURATION_S, RENEW_EVERY_S, build_lease
 
 
 def test_lease() -> None:
     lease = build_lease("n" * 253, "osmia", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     assert len(lease["metadata"]["name"]) <= 63
-    assert lease["metadata"]["labels"] == {LABEL: "true"}
+    assert lease["metadata"]["labels"] == {"osmia.dev/agent": "true"}
     assert lease["spec"] == {
         "holderIdentity": "n" * 253,
         "leaseDurationSeconds": 30,
