@@ -1,8 +1,7 @@
 """Selectors as C: for each of a hook's selectors the tests that have to hold, cheapest first.
 
 Tests name what a hook's program has by then: `v0`, `v1` ... are numbers of arguments, `t0` and `n0`
-text and its size, `a0` a pointer to a value's struct, `task` the current task, `process` what is
-known of its process (0 if nothing), `set` the policy's settings.
+text and its size, `a0` a pointer to a value's struct.
 """
 
 from __future__ import annotations
@@ -12,20 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy import names, syscalls
-from osmia_bpf.policy.decision import Interval, constant, interval_test, text_function
-from osmia_bpf.policy.numbers import intervals, number
+from osmia_bpf.policy.decision import Interval, constant, interval_test
+from osmia_bpf.policy.numbers import intervals
+from osmia_bpf.policy.process_conditions import ProcessConditions
+from osmia_bpf.policy.text_tests import TextTests, negated
 from osmia_bpf.policy.types import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from osmia_api.tracing_policy.selectors import (
         ArgumentSelector,
-        BinarySelector,
-        CapabilitySelector,
-        NamespaceChangesSelector,
-        NamespaceSelector,
-        PidSelector,
         Selector,
     )
     from osmia_bpf.policy.facts import KernelFacts
@@ -33,10 +29,8 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.problems import Place
 
 MAX_TEXT_VALUE_BYTES = 4096
-MAX_BINARY_BYTES = 255
 _MAX_VALUES = 4096
 _MAX_EQUAL_VALUES = 4
-_MAX_NAMESPACE_VALUES = 4
 _S_IFMT = 0o170000
 
 _NUMERIC = {
@@ -62,15 +56,6 @@ _SUPPORTED_FIELDS = {
 }
 
 
-@dataclass(frozen=True)
-class Follower:
-    """A condition that descendants of a process meet as well."""
-
-    binaries: tuple[str, ...] = ()
-    pids: tuple[int, ...] = ()
-    namespaced: bool = False
-
-
 @dataclass
 class SelectorTests:
     """The tests of one selector."""
@@ -90,11 +75,10 @@ class Conditions:
 
     facts: KernelFacts
     lists: Mapping[str, tuple[str, ...]]
-    functions: list[str] = field(default_factory=list)
-    """Definitions of C functions that tests call."""
-    followers: list[Follower] = field(default_factory=list)
-    uses_processes: bool = False
-    longest_text: int = 0
+    texts: TextTests = field(default_factory=TextTests)
+
+    def __post_init__(self) -> None:
+        self.process = ProcessConditions(self.facts, self.texts)
 
     def of_selector(self, hook: ResolvedHook, selector: Selector, place: Place) -> SelectorTests:
         """Return a selector's tests. Raises `HookError` for what cannot be done."""
@@ -109,22 +93,22 @@ class Conditions:
                 where.fail("the hook needs return: true and returnArg")
             tests.at_return.append(self._number(hook.returned, "returned", entry, where))
         for at, pids in enumerate(selector.match_pids):
-            tests.early.append((2, self._pids(pids, place / "matchPIDs" / at)))
+            tests.early.append((2, self.process.pids(pids, place / "matchPIDs" / at)))
         for at, capabilities in enumerate(selector.match_capabilities):
             where = place / "matchCapabilities" / at
-            tests.early.append((3, self._capabilities(capabilities, where)))
+            tests.early.append((3, self.process.capabilities(capabilities, where)))
         for at, namespaces in enumerate(selector.match_namespaces):
             where = place / "matchNamespaces" / at
-            tests.early.append((4, self._namespaces(namespaces, where)))
+            tests.early.append((4, self.process.namespaces(namespaces, where)))
         for at, binaries in enumerate(selector.match_binaries):
             where = place / "matchBinaries" / at
-            tests.early.append((5, self._binaries(binaries, where)))
+            tests.early.append((5, self.process.binaries(binaries, where)))
         for at, changed in enumerate(selector.match_namespace_changes):
             where = place / "matchNamespaceChanges" / at
-            tests.early.append((6, self._namespace_changes(changed, where)))
+            tests.early.append((6, self.process.namespace_changes(changed, where)))
         for at, gained in enumerate(selector.match_capability_changes):
             where = place / "matchCapabilityChanges" / at
-            tests.early.append((6, self._capability_changes(gained, where)))
+            tests.early.append((6, self.process.capability_changes(gained, where)))
         if selector.match_parent_binaries:
             (place / "matchParentBinaries").fail("not supported by this version")
         if selector.match_workloads is not None:
@@ -198,7 +182,7 @@ class Conditions:
         elif operator in {"LessThan", "LT"}:
             given = [Interval(low, part.low - 1) for part in given if part.low > low]
         test = interval_test(variable, given, signed=type_.signed)
-        return _negated(test, operator)
+        return negated(test, operator)
 
     def _expanded(self, values: Sequence[str], type_name: str, place: Place) -> list[str]:
         """Replace `list:NAME` by the numbers of the list's system calls."""
@@ -231,27 +215,10 @@ class Conditions:
             (place / "values").fail("at least one value is needed")
         kind = operator.removeprefix("Not")
         if kind == "Postfix":
-            test = self._postfix(f"text_end(slot{at}, {{}})", f"n{at}", values)
+            test = self.texts.ends(f"text_end(slot{at}, {{}})", f"n{at}", values)
         else:
-            test = self._call(f"t{at}", f"n{at}", values, exact=kind == "Equal")
-        return _negated(test, operator)
-
-    def _call(self, text: str, size: str, values: Sequence[bytes], *, exact: bool) -> str:
-        name = f"text_{len(self.functions)}"
-        self.functions.append(text_function(name, values, exact=exact))
-        self.longest_text = max(self.longest_text, *map(len, values))
-        return f"{name}({text}, {size})"
-
-    def _postfix(self, end: str, size: str, values: Sequence[bytes]) -> str:
-        """Compare ends; `end` is C for where one of a length, put into it, begins."""
-        by_length: dict[int, list[bytes]] = {}
-        for value in values:
-            by_length.setdefault(len(value), []).append(value)
-        tests = []
-        for length, same in sorted(by_length.items()):
-            test = self._call(end.format(length), str(length), same, exact=True)
-            tests.append(f"({size} >= {length} && {test})")
-        return f"({' || '.join(tests)})"
+            test = self.texts.call(f"t{at}", f"n{at}", values, exact=kind == "Equal")
+        return negated(test, operator)
 
     def _file_type(self, value: str, entry: ArgumentSelector, place: Place) -> str:
         types = set()
@@ -263,7 +230,7 @@ class Conditions:
             types.add(bits)
         test = " || ".join(f"({value}->mode & {_S_IFMT:#o}) == {bits:#o}" for bits in sorted(types))
         # C writes octal numbers with a plain 0.
-        return _negated(test.replace("0o", "0"), entry.operator)
+        return negated(test.replace("0o", "0"), entry.operator)
 
     def _network(self, family: Family, value: str, entry: ArgumentSelector, place: Place) -> str:
         kind = entry.operator.removeprefix("Not").replace("SportPriv", "SPortPriv")
@@ -286,7 +253,7 @@ class Conditions:
                 entry.values, place, names=aliases.get(field_name), high=(1 << 16) - 1
             )
             test = interval_test(f"(u64){value}->{member}", given, signed=False)
-        return _negated(test, entry.operator)
+        return negated(test, entry.operator)
 
     def _addresses(self, bytes_: str, family: str, values: Sequence[str], place: Place) -> str:
         tests = []
@@ -311,109 +278,6 @@ class Conditions:
             (place / "values").fail("at least one address is needed")
         return " || ".join(tests)
 
-    def _pids(self, entry: PidSelector, place: Place) -> str:
-        values = sorted(set(entry.values))
-        if not values:
-            (place / "values").fail("at least one process id is needed")
-        own = "namespace_pid(task)" if entry.is_namespace_pid else "tgid"
-        spans = [Interval(value, value) for value in values]
-        test = interval_test(f"(u64){own}", spans, signed=False)
-        if len(spans) > 1:
-            # The tree names its variable often: it must not be computed as often.
-            test = f"({{ u64 id = {own}; {interval_test('id', spans, signed=False)}; }})"
-        if entry.follow_forks:
-            follower = Follower(pids=tuple(values), namespaced=entry.is_namespace_pid)
-            test = f"({test} || {self._follows(follower)})"
-        return _negated(test, entry.operator)
-
-    def _follows(self, follower: Follower) -> str:
-        self.uses_processes = True
-        self.followers.append(follower)
-        at = len(self.followers) - 1
-        return f"(process && ((process->own | process->inherited) & set->follow[{at}]))"
-
-    def _capabilities(self, entry: CapabilitySelector, place: Place) -> str:
-        mask = _capability_mask(entry, place)
-        held = f"({entry.type.lower()}_capabilities(task) & {mask:#x}ULL) != 0"
-        return self._in_namespace(_negated(held, entry.operator), entry, place)
-
-    def _in_namespace(self, test: str, entry: CapabilitySelector, place: Place) -> str:
-        if not entry.is_namespace_capability:
-            return test
-        return f"user_namespace_of(task) != {self._host('User', place)} && {test}"
-
-    def _host(self, name: str, place: Place) -> int:
-        inode = self.facts.host_namespaces.get(name)
-        if not inode:
-            place.fail(f"the host's {name} namespace is not known")
-        return inode
-
-    def _namespaces(self, entry: NamespaceSelector, place: Place) -> str:
-        if len(entry.values) > _MAX_NAMESPACE_VALUES:
-            (place / "values").fail(f"at most {_MAX_NAMESPACE_VALUES} values")
-        inodes = set()
-        for at, value in enumerate(entry.values):
-            inode = (
-                self._host(entry.namespace, place / "values" / at)
-                if value == "host_ns"
-                else number(value)
-            )
-            if inode is None or not 0 <= inode < 1 << 32:
-                (place / "values" / at).fail(f"{value!r} is not an inode number or host_ns")
-            inodes.add(inode)
-        current = _current_namespace(entry.namespace)
-        spans = [Interval(inode, inode) for inode in inodes]
-        tree = interval_test("ns", spans, signed=False)
-        return _negated(f"({{ u64 ns = {current}; {tree}; }})", entry.operator)
-
-    def _namespace_changes(self, entry: NamespaceChangesSelector, place: Place) -> str:
-        self.uses_processes = True
-        for at, value in enumerate(entry.values):
-            if value not in names.NAMESPACES:
-                known = ", ".join(names.NAMESPACES)
-                (place / "values" / at).fail(f"{value!r} is not one of {known}")
-        looked_at = [
-            name for name in names.NAMESPACES if (name in entry.values) == (entry.operator == "In")
-        ]
-        changes = " || ".join(
-            f"{_current_namespace(name)} != process->{names.NAMESPACES[name]}" for name in looked_at
-        )
-        return f"(process && ({changes or '0'}))"
-
-    def _capability_changes(self, entry: CapabilitySelector, place: Place) -> str:
-        self.uses_processes = True
-        mask = _capability_mask(entry, place)
-        name = entry.type.lower()
-        changed = f"(({name}_capabilities(task) ^ process->{name}) & {mask:#x}ULL) != 0"
-        test = f"(process && {_negated(changed, entry.operator)})"
-        return self._in_namespace(test, entry, place)
-
-    def _binaries(self, entry: BinarySelector, place: Place) -> str:
-        self.uses_processes = True
-        given = [(at, value) for at, value in enumerate(entry.values) if value]
-        values = []
-        for at, value in given:
-            raw = value.encode(errors="surrogateescape")
-            if len(raw) > MAX_BINARY_BYTES:
-                (place / "values" / at).fail(f"longer than {MAX_BINARY_BYTES} bytes")
-            values.append(raw)
-        kind = {"In": "Equal", "NotIn": "Equal"}.get(
-            entry.operator, entry.operator.removeprefix("Not")
-        )
-        path, size = "process->binary", "process->binary_size"
-        if not values:
-            test = "0"
-        elif kind == "Postfix":
-            test = self._postfix("binary_end(process, {})", size, values)
-        else:
-            test = self._call(path, size, values, exact=kind == "Equal")
-        if entry.follow_children:
-            if kind != "Equal":
-                (place / "followChildren").fail("only with the operators In and NotIn")
-            follower = Follower(binaries=tuple(value for _, value in given))
-            test = f"({test} || {self._follows(follower)})"
-        return _negated(f"(process && {test})", entry.operator)
-
 
 def _position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data: bool) -> int:
     """Return the place of the argument that an entry means, in the hook's arguments."""
@@ -437,10 +301,6 @@ def _position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data
     raise (place / "index").error(f"{entry.index}: none of the hook's args has this index")
 
 
-def _negated(test: str, operator: str) -> str:
-    return f"!({test})" if operator.startswith("Not") else f"({test})"
-
-
 def _text_value(text: str, place: Place) -> bytes:
     raw = text.encode(errors="surrogateescape")
     while raw.endswith(b"\0"):
@@ -451,23 +311,3 @@ def _text_value(text: str, place: Place) -> bytes:
     if len(raw) >= MAX_TEXT_VALUE_BYTES:
         place.fail(f"longer than {MAX_TEXT_VALUE_BYTES - 1} bytes")
     return raw
-
-
-def _capability_mask(entry: CapabilitySelector, place: Place) -> int:
-    mask = 0
-    for at, value in enumerate(entry.values):
-        bit = names.CAPABILITY_BITS.get(value.strip().upper())
-        if bit is None:
-            (place / "values" / at).fail(f"{value!r} is not a capability, such as CAP_SYS_ADMIN")
-        mask |= 1 << bit
-    if not mask:
-        (place / "values").fail("at least one capability is needed")
-    return mask
-
-
-def _current_namespace(name: str) -> str:
-    functions: dict[str, Callable[[], str]] = {
-        "Pid": lambda: "pid_namespace_of(task)",
-        "User": lambda: "user_namespace_of(task)",
-    }
-    return functions.get(name, lambda: f"{names.NAMESPACES[name]}_namespace_of(task)")()

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osmia_bpf.btf import Kind
+from osmia_bpf.btf import VMLINUX, Btf, Kind
+from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from osmia_bpf.btf import Btf
-    from osmia_bpf.programs import ProgramKind
-
 TRACEFS = Path("/sys/kernel/tracing")
 KALLSYMS = Path("/proc/kallsyms")
+
+_HOST_NAMESPACES = Path("/proc/1/ns")
+_NAMESPACE_FILES = {
+    "Uts": "uts",
+    "Ipc": "ipc",
+    "Mnt": "mnt",
+    "Pid": "pid",
+    "PidForChildren": "pid",
+    "Net": "net",
+    "Time": "time",
+    "TimeForChildren": "time",
+    "Cgroup": "cgroup",
+    "User": "user",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,23 @@ class KernelFacts:
     kallsyms: Path = KALLSYMS
     root: Path = Path("/")
     """Below it are the files of the host, for uprobes."""
+
+    @classmethod
+    def running(cls, btf_path: Path = VMLINUX) -> KernelFacts:
+        """Return what can be told of the running kernel without privileges.
+
+        Every kind of program is taken to be available; whether it is, only trying tells. Raises
+        `BtfError` if the kernel's types cannot be read.
+        """
+        namespaces = {
+            name: inode for name, file in _NAMESPACE_FILES.items() if (inode := _inode(file))
+        }
+        return cls(
+            btf=Btf.read(btf_path),
+            machine=os.uname().machine,
+            kinds=frozenset(ProgramKind),
+            host_namespaces=namespaces,
+        )
 
     def tracepoint(self, subsystem: str, event: str) -> list[FormatField] | None:
         """Return the fields of a tracepoint in their order; None if there is no such tracepoint.
@@ -88,6 +118,13 @@ class KernelFacts:
     def has_current_task_btf(self) -> bool:
         """Tell whether programs get the current task as a typed pointer."""
         return self.btf.enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf") is not None
+
+
+def _inode(namespace: str) -> int:
+    try:
+        return (_HOST_NAMESPACES / namespace).stat().st_ino
+    except OSError:
+        return 0
 
 
 _FIELD = re.compile(r"\s*field:(.+?);\s*offset:(\d+);\s*size:(\d+);\s*signed:([01]);")

@@ -76,9 +76,9 @@ class Plan:
             problems=self.problems,
             followers=tuple(
                 FollowerSchema(follower.binaries, follower.pids, follower.namespaced)
-                for follower in self.conditions.followers
+                for follower in self.conditions.process.followers
             ),
-            uses_processes=self.conditions.uses_processes,
+            uses_processes=self.conditions.process.uses_processes,
             enforces=any(
                 number in ENFORCING
                 for hook in self.hooks
@@ -97,24 +97,24 @@ class Plan:
         if not self.hooks:
             return ""
         facts = self.conditions.facts
-        rest = max(_SLOT_REST_BYTES, (self.conditions.longest_text + 15) & ~7)
+        rest = max(_SLOT_REST_BYTES, (self.conditions.texts.longest + 15) & ~7)
         defines = {
             "HOOKS": len(self.hooks),
             "SELECTORS": sum(max(1, len(hook.selectors)) for hook in self.hooks),
             "ACTION_COUNTS": ACTION_COUNTS,
-            "FOLLOWERS": max(1, len(self.conditions.followers)),
+            "FOLLOWERS": max(1, len(self.conditions.process.followers)),
             "SLOT_REST_BYTES": rest,
         }
         if facts.has_current_task_btf():
             defines["HAVE_CURRENT_TASK_BTF"] = 1
         defines |= {f"USES_{reader}": 1 for reader in self._readers()}
         files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h"]
-        if self.conditions.uses_processes:
+        if self.conditions.process.uses_processes:
             files.append("processes.h")
         parts = [f"#define {name} {value}\n" for name, value in defines.items()]
         parts += [_QUIET, struct_definitions(facts.btf, self.fields), c_source("read.h")]
         parts += [c_source(f"policy/{name}") for name in files]
-        parts += self.conditions.functions
+        parts += self.conditions.texts.functions
         parts += [hook.text() for hook in self.hooks]
         return "\n".join(parts)
 
@@ -154,7 +154,7 @@ def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:
                     _selectors(hook, conditions),
                     selectors,
                     facts,
-                    uses_followers=bool(conditions.followers),
+                    uses_followers=bool(conditions.process.followers),
                 )
                 sources.append(source)
                 selectors += max(1, len(source.selectors))

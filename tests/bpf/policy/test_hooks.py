@@ -350,8 +350,8 @@ def test_more_programs_than_a_trampoline_holds(node, needs):
           args: [{index: 0, type: int}]
           selectors: [{matchArgs: [{index: 0, operator: Equal, values: ["9999"]}]}]
         """
-    for _ in range(45):
-        node.add(spec)
+    for number in range(45):
+        node.add(spec, "same", domain=f"{number}")
     with pytest.raises(OSError, match="Bad file"):
         os.lseek(9999, 0, 0)
     assert len(node.own()) == 45

@@ -1,0 +1,44 @@
+"""Comparisons of text, as C functions that tests call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from osmia_bpf.policy.decision import text_function
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass
+class TextTests:
+    """The functions of one policy."""
+
+    functions: list[str] = field(default_factory=list)
+    """Their definitions in C."""
+    longest: int = 0
+    """Length of the longest value that a text is compared with."""
+
+    def call(self, text: str, size: str, values: Sequence[bytes], *, exact: bool) -> str:
+        """Return C that is true if a text is one of the values, or begins with one."""
+        name = f"text_{len(self.functions)}"
+        self.functions.append(text_function(name, values, exact=exact))
+        self.longest = max(self.longest, *map(len, values))
+        return f"{name}({text}, {size})"
+
+    def ends(self, end: str, size: str, values: Sequence[bytes]) -> str:
+        """Compare ends; `end` is C for where one of a length, put into it, begins."""
+        by_length: dict[int, list[bytes]] = {}
+        for value in values:
+            by_length.setdefault(len(value), []).append(value)
+        tests = []
+        for length, same in sorted(by_length.items()):
+            test = self.call(end.format(length), str(length), same, exact=True)
+            tests.append(f"({size} >= {length} && {test})")
+        return f"({' || '.join(tests)})"
+
+
+def negated(test: str, operator: str) -> str:
+    """Return a test as its operator means it: `Not...` turns it round."""
+    return f"!({test})" if operator.startswith("Not") else f"({test})"
