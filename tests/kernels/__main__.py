@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.kernels import report
+from tests.kernels import bytecode, report
 from tests.kernels.cache import Cache
 from tests.kernels.commands import SetupError
 from tests.kernels.guest import Cgroups, Hardware, Job
@@ -116,7 +116,11 @@ def selected(versions: list[str]) -> list[Kernel]:
 
 
 def _job(command: tuple[str, ...], options: argparse.Namespace, hardware: Hardware) -> Job:
-    environment = {"CI": "true", "OSMIA_TEST_SLOWDOWN": str(hardware.slowdown)}
+    environment = {
+        "CI": "true",
+        "OSMIA_TEST_SLOWDOWN": str(hardware.slowdown),
+        bytecode.VARIABLE: bytecode.GUEST_FOLDER,
+    }
     return Job(command, options.time_limit, options.cgroups, environment)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.kernels import project
+from tests.kernels import bytecode, project
 from tests.kernels.commands import SetupError
 from tests.kernels.disk import read_archive, write_archive
 from tests.kernels.guest import Disks, Hardware, Job, job_settings, qemu_command
@@ -69,7 +69,8 @@ class Machines:
             project.check_interpreter()
             project.write_project(self._project)
         exchange = self._scratch / "exchange"
-        self._write_job(job, kernel, exchange)
+        compiled = self._cache.kept(f"bytecode-{kernel.version}")
+        self._write_job(job, kernel, compiled, exchange)
         disks = Disks(root, files.modules, self._project, exchange)
         console = results / "console"
         command = qemu_command(kernel, files, self._hardware, disks, console)
@@ -79,6 +80,7 @@ class Machines:
         try:
             read_archive(exchange, results)
             status = int((results / "status").read_text())
+            bytecode.take_back(results, compiled)
         except (SetupError, FileNotFoundError):
             said = (results / "qemu").read_text() + _tail(console)
             return Outcome(None, seconds, f"the guest did not finish: {ended}\n{said}")
@@ -86,10 +88,11 @@ class Machines:
             exchange.unlink()
         return Outcome(status, seconds)
 
-    def _write_job(self, job: Job, kernel: Kernel, exchange: Path) -> None:
+    def _write_job(self, job: Job, kernel: Kernel, compiled: Path, exchange: Path) -> None:
         folder = self._scratch / "job"
         folder.mkdir(exist_ok=True)
         shutil.copy(_MAIN, folder / "main")
+        bytecode.lend(compiled, folder)
         (folder / "settings").write_text(job_settings(job, kernel=kernel, project=project.ROOT))
         write_archive(folder, exchange, _EXCHANGE_MIB)
 
