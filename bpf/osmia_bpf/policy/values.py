@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
 from osmia_bpf.records import RecordError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Phase(IntEnum):
@@ -237,30 +235,44 @@ def decode_header(record: bytes) -> Header:
         raise RecordError(f"policy record of {len(record)} bytes: {error}") from None
 
 
-def decode_record(record: bytes, header: Header, structs: Sequence[str]) -> DecodedRecord:
+def decode_record(record: bytes, header: Header, structs: tuple[str, ...]) -> DecodedRecord:
     """Return what a record of a hook says whose arguments have these layouts.
 
     Raises `RecordError` for one that no program of ours can have written.
     """
-    at = HEADER.size
-    fixed = []
+    layout, kinds = _values_layout(structs)
     try:
-        for name in structs:
-            layout, kind = LAYOUTS[name]
-            code, size, *rest = layout.unpack_from(record, at)
-            fixed.append((code, size, kind, rest))
-            at += (layout.size + 7) & ~7
+        fixed = layout.unpack_from(record, HEADER.size)
     except struct.error as error:
         raise RecordError(f"policy record of {len(record)} bytes: {error}") from None
+    at = HEADER.size + layout.size
     arguments = []
-    for code, size, kind, rest in fixed:
-        arguments.append(DecodedArgument(code, kind._make(rest), record[at : at + size]))
-        at += size
+    for kind, start, stop in kinds:
+        end = at + fixed[start + 1]
+        value = kind._make(fixed[start + 2 : stop])
+        arguments.append(DecodedArgument(fixed[start], value, record[at:end]))
+        at = end
     kernel, at = _frames(record, at, header.kernel_frames)
     user, at = _frames(record, at, header.user_frames)
     if at > len(record):
         raise RecordError(f"policy record has {len(record)} bytes of {at}")
     return DecodedRecord(header, tuple(arguments), kernel, user)
+
+
+@cache
+def _values_layout(
+    structs: tuple[str, ...],
+) -> tuple[struct.Struct, tuple[tuple[type[Value], int, int], ...]]:
+    """Return the layout of several values, and for each its class and its fields' places."""
+    kinds = []
+    at = 0
+    for name in structs:
+        kind = LAYOUTS[name][1]
+        end = at + 2 + len(kind._fields)
+        kinds.append((kind, at, end))
+        at = end
+    formats = "".join(LAYOUTS[name][0].format.removeprefix("=") for name in structs)
+    return struct.Struct(f"={formats}"), tuple(kinds)
 
 
 def _frames(record: bytes, at: int, count: int) -> tuple[tuple[int, ...], int]:
