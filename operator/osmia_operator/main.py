@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import sys
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +27,11 @@ from osmia_operator.metrics import OperatorMetrics
 from osmia_operator.observers import make_watches
 from osmia_operator.settings import OperatorSettings, parse_address
 from osmia_operator.sources import follow_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from osmia_api.kube.watch import Watch
 
 logger = logging.getLogger("osmia_operator")
 
@@ -76,6 +83,8 @@ def cli(
         stream=sys.stderr,
     )
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # It warns of what is meant to be: signals are not its business.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     try:
         connection = find_connection(kubeconfig)
         settings = OperatorSettings(
@@ -105,6 +114,16 @@ def main() -> None:
 
 
 async def _run(settings: OperatorSettings, connection: Connection, client: KubeClient) -> None:
+    """Operate until a signal comes."""
+    operating = asyncio.create_task(_operate(settings, connection, client))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, operating.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await operating
+    client.close()
+
+
+async def _operate(settings: OperatorSettings, connection: Connection, client: KubeClient) -> None:
     metrics = OperatorMetrics()
     without_status = await _wait_for_definitions(client)
     loop = asyncio.get_running_loop()
@@ -113,6 +132,10 @@ async def _run(settings: OperatorSettings, connection: Connection, client: KubeC
     def leading(leads: bool) -> None:
         if leads:
             controller.enqueue_all()
+
+    async def recover() -> None:
+        await _wait_for_definitions(client)
+        await _list_sources(client, controller)
 
     leadership = Leadership(client, settings.namespace, identity, leading)
     controller = Controller(
@@ -134,26 +157,26 @@ async def _run(settings: OperatorSettings, connection: Connection, client: KubeC
         if settings.metrics_address is not None:
             runner = await serve(make_app(health, metrics), *settings.metrics_address)
             stack.push_async_callback(runner.cleanup)
+        stack.callback(_stop, watches)
         for watch in watches:
             watch.start()
-            stack.callback(watch.stop)
         await _list_sources(client, controller)
         await _until_synced(health)
         stack.callback(leadership.release)
-        tasks = [
-            asyncio.create_task(leadership.run()),
-            asyncio.create_task(_resync(client, controller, settings.resync_interval_s)),
-            asyncio.create_task(_watch_leases(controller)),
-            *(asyncio.create_task(controller.work()) for _ in range(WORKERS)),
-        ]
-        stack.push_async_callback(_cancel, tasks)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(leadership.run())
+            tasks.create_task(_resync(client, controller, settings.resync_interval_s))
+            tasks.create_task(_watch_leases(controller))
+            tasks.create_task(follow_sources(connection, controller, recover))
+            for _ in range(WORKERS):
+                tasks.create_task(controller.work())
 
-        async def recover() -> None:
-            await _wait_for_definitions(client)
-            await _list_sources(client, controller)
 
-        await follow_sources(connection, controller, recover)
-    client.close()
+def _stop(watches: Sequence[Watch]) -> None:
+    for watch in watches:
+        watch.stop(timeout_s=0)
+    for watch in watches:
+        watch.stop(timeout_s=1)
 
 
 async def _wait_for_definitions(client: KubeClient) -> tuple[str, ...]:
@@ -223,12 +246,6 @@ async def _watch_leases(controller: Controller) -> None:
         await asyncio.sleep(_TICK_S)
         if controller.fleet.expire(time.monotonic()):
             controller.enqueue_all()
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,40 +31,39 @@ _START_WITHIN_S = 30.0
 async def follow_sources(
     connection: Connection, controller: Controller, recover: Callable[[], Awaitable[None]]
 ) -> None:
-    """Run kopf until a signal ends it.
+    """Let kopf watch until this is cancelled.
 
     A watch of kopf's that meets an error it does not expect, such as a 404 of an API server that is
     just starting, ends for good, and kopf with it or else left deaf. So it is watched over, and
-    started again; `recover` then learns what has been missed.
+    started again; `recover` then learns what has been missed. It runs in a thread of its own, where
+    it leaves signals alone.
     """
+    loop = asyncio.get_running_loop()
     while True:
-        stop = asyncio.Event()
-        running = asyncio.create_task(
-            kopf.operator(
-                registry=make_registry(connection, controller),
-                settings=make_settings(),
-                standalone=True,
-                clusterwide=True,
-                stop_flag=stop,
-            )
-        )
-        await _until_deaf(running)
-        if running.done() and running.exception() is None:
-            return
-        stop.set()
-        (error,) = await asyncio.gather(running, return_exceptions=True)
-        _log.warning(
-            "a watch of what users write has ended (%s); starting all of them again",
-            type(error).__name__ if error else "silently",
-        )
-        # kopf's are left behind, and would swallow signals until it runs again.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().remove_signal_handler(number)
+        stop = threading.Event()
+        registry = make_registry(connection, controller, loop)
+        try:
+            await asyncio.to_thread(asyncio.run, _watch_over(registry, stop))
+            ending = "silently"
+        except Exception as error:  # noqa: BLE001 - whatever it is, watching goes on
+            ending = type(error).__name__
+        finally:
+            stop.set()
+        _log.warning("a watch of what users write has ended (%s); starting all again", ending)
         await recover()
 
 
-async def _until_deaf(running: asyncio.Task[None]) -> None:
-    """Wait until kopf ends, or one of its watches does or does not begin in time."""
+async def _watch_over(registry: kopf.OperatorRegistry, stop: threading.Event) -> None:
+    """Run kopf until `stop`, or until one of its watches ends or does not begin in time."""
+    running = asyncio.create_task(
+        kopf.operator(
+            registry=registry,
+            settings=make_settings(),
+            standalone=True,
+            clusterwide=True,
+            stop_flag=stop,
+        )
+    )
     had_all = False
     started_s = time.monotonic()
     while not running.done():
@@ -73,20 +72,23 @@ async def _until_deaf(running: asyncio.Task[None]) -> None:
         has_all = len(watches) >= len(SOURCE_TYPES)
         late = time.monotonic() - started_s > _START_WITHIN_S
         if not has_all and (had_all or late):
-            return
+            stop.set()
         had_all = has_all
+    await running
 
 
-def make_registry(connection: Connection, controller: Controller) -> kopf.OperatorRegistry:
-    """Make the handlers of all kinds of sources."""
+def make_registry(
+    connection: Connection, controller: Controller, loop: asyncio.AbstractEventLoop
+) -> kopf.OperatorRegistry:
+    """Make the handlers of all kinds of sources; they hand over to the controller's loop."""
     registry = kopf.OperatorRegistry()
 
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
         manifest: Any = event["object"]
+        note = controller.source_seen
         if event["type"] == "DELETED":
-            controller.source_gone(manifest)
-        else:
-            controller.source_seen(manifest)
+            note = controller.source_gone
+        loop.call_soon_threadsafe(note, manifest)
 
     for kind in SOURCE_TYPES.values():
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(seen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from osmia_api.kube.connection import Connection
 from osmia_operator.controller import Controller
 from osmia_operator.metrics import OperatorMetrics
@@ -11,7 +13,9 @@ from osmia_operator.sources import make_registry, make_settings
 def test_only_events_are_handled() -> None:
     connection = Connection("http://127.0.0.1:9")
     controller = Controller(None, "osmia", OperatorMetrics(), lambda: True)  # type: ignore[arg-type] # never called
-    registry = make_registry(connection, controller)
+    loop = asyncio.new_event_loop()
+    registry = make_registry(connection, controller, loop)
+    loop.close()
     assert len(registry._watching.get_all_handlers()) == 3
     for others in (registry._changing, registry._spawning, registry._indexing):
         assert others.get_all_handlers() == []
