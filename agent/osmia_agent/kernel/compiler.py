@@ -195,6 +195,7 @@ def _surroundings(btf_path: str) -> bytes:
     for package in ("osmia_api", "osmia_bpf"):
         for name, content in sorted(_package_files(resources.files(package))):
             digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    digest.update(Path(__file__).with_name("compile_child.py").read_bytes())
     return digest.digest()
 
 

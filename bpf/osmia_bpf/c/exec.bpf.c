@@ -92,7 +92,7 @@ int on_exec(u64 *ctx)
     u32 tgid = record->tgid;
     struct privileges *change = privileges_changed.lookup(&tgid);
     if (change) {
-        if (change->exec_count + 1 == record->exec_count)
+        if (change->exec_count == record->exec_count)
             record->flags |= change->flags;
         privileges_changed.delete(&tgid);
     }

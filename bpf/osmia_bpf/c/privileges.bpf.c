@@ -2,7 +2,7 @@
 // afterwards the old ones are gone; the exec program fetches the answer.
 
 struct privileges {
-    u64 exec_count;  // of the image that execs: tells a stale entry from this one
+    u64 exec_count;  // of the image that the exec makes: tells a stale entry from this one
     u32 flags;
 };
 
@@ -32,7 +32,8 @@ inlined int note_privileges(struct linux_binprm *bprm)
         change.flags |= EXEC_FILE_CAPABILITIES;
     if (change.flags) {
         u32 tgid = bpf_get_current_pid_tgid() >> 32;
-        change.exec_count = READ(task, self_exec_id);
+        // The tracepoint comes before the kernel counts the exec, the function after it.
+        change.exec_count = READ(task, self_exec_id) + (PRIVILEGES_PROBE == PROBE_TRACEPOINT);
         privileges_changed.update(&tgid, &change);
     }
     return 0;
