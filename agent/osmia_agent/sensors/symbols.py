@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 KALLSYMS = Path("/proc/kallsyms")
 
 # A probe may sit a few bytes behind a function's address, after its first instruction.
 _MAX_ENTRY_OFFSET = 32
+
+
+class _Functions(NamedTuple):
+    """Some hundred thousand functions, in as little memory as they take."""
+
+    addresses: array[int]
+    starts: array[int]
+    """Where each name begins in `names`, which are separated by newlines."""
+    names: bytes
+
+
+def _address(function: tuple[int, bytes]) -> int:
+    return function[0]
 
 
 class Symbols:
@@ -20,26 +36,29 @@ class Symbols:
         self._kallsyms = kallsyms
 
     @cached_property
-    def _functions(self) -> tuple[list[int], list[str]]:
+    def _functions(self) -> _Functions:
         found = []
         try:
-            with self._kallsyms.open() as file:
+            with self._kallsyms.open("rb") as file:
                 for line in file:
                     address, kind, name, *_ = line.split()
-                    if kind in "tTwW":
+                    if kind in b"tTwW":
                         found.append((int(address, 16), name))
         except OSError:
-            return [], []
-        found.sort(key=lambda each: each[0])
-        return [address for address, _ in found], [name for _, name in found]
+            found = []
+        found.sort(key=_address)
+        starts = array("L", accumulate((len(name) + 1 for _, name in found), initial=0))
+        return _Functions(
+            array("Q", map(_address, found)), starts, b"\n".join([name for _, name in found])
+        )
 
     def kernel(self, address: int) -> tuple[str, int]:
         """Return function and offset in it; an empty name where that is not known."""
-        addresses, names = self._functions
+        addresses, starts, names = self._functions
         at = bisect_right(addresses, address) - 1
         if at < 0 or not addresses[at]:
             return "", 0
-        return names[at], address - addresses[at]
+        return names[starts[at] : starts[at + 1] - 1].decode(), address - addresses[at]
 
     def function(self, address: int) -> str:
         """Return the function that a probe at this address watches; empty if it is not known."""

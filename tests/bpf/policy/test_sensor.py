@@ -145,3 +145,20 @@ def test_loss_is_counted(tmp_path):
         assert counts.generated == counts.submitted + counts.dropped
     finally:
         node.sensor.close()
+
+
+def test_policies_are_compiled_ahead(tmp_path):
+    node = Node(tmp_path)
+    try:
+        texts = [node.text(LSEEK, name) for name in ("one", "two", "three")]
+        broken = node.text("kprobes: [{call: nothing}]", "broken")
+        node.sensor.prepare([*texts, broken])
+        compiled = {path.name for path in tmp_path.glob("*.bpf")}
+        assert len(compiled) == 3
+        for text in texts:
+            node.sensor.add(text)
+        assert {path.name for path in tmp_path.glob("*.bpf")} == compiled
+        seek(8)
+        assert {name for name, _ in seen(node)} == {"one", "two", "three"}
+    finally:
+        node.sensor.close()
