@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
-_MAX_CONNECTIONS = 8
+_MAX_CONNECTIONS = 32  # kept when idle; more are never refused
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _LINE_CHUNK = 1 << 16
 _PAGE = "100"
