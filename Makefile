@@ -41,7 +41,8 @@ clean:
 
 .venv/.dev: .venv/.runtime
 	scripts/apt-install gcc libc6-dev
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,dev]'
+	command -v kubectl >/dev/null || scripts/apt-install kubernetes-client
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,operator,dev]'
 	@touch $@
 
 .venv/.kernels: .venv/.dev
