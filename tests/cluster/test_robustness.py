@@ -297,7 +297,7 @@ def test_the_api_server_restarts(own_server: ApiServer, own_cluster: Cluster) ->
     time.sleep(2)
     own_server.start()
     own_cluster.apply(policy("web", "sys_enter_fchdir"), policy("web2"))
-    own_cluster.wait("tracingpolicy/web2", "Ready", seconds=60)
+    own_cluster.wait("tracingpolicy/web2", "Ready", seconds=150)
     until(lambda: own_cluster.condition("tracingpolicy", "web", "Ready")["observedGeneration"] == 2)
     own_cluster.wait("tracingpolicy/web", "Ready")
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _WATCH_S = 300
+_WATCH_AFTER_BREAK_S = 10  # a server that is just starting may accept watches and serve nothing
 _SILENCE_S = 90.0  # bookmarks come about once a minute
 _LOG_EVERY = 10
 
@@ -110,6 +111,7 @@ class Watch:
         self._stopping = threading.Event()
         self._stream: WatchStream | None = None
         self._failures = 0
+        self._had_break = False
         self.name = collection.kind.plural
         self.synced = threading.Event()
         """Set once the observer knows the whole collection."""
@@ -171,6 +173,8 @@ class Watch:
     def _watch(self, version: str) -> str:
         # Watches of many clients must not all end at once.
         seconds = _WATCH_S + random.randrange(_WATCH_S)  # noqa: S311 - spreads load, no secret
+        if self._had_break:
+            seconds = _WATCH_AFTER_BREAK_S
         query = {
             **self._collection.query(),
             "watch": "true",
@@ -196,8 +200,11 @@ class Watch:
             if error.status:
                 raise
             # Broken off: what came before is not lost, the next watch goes on from there.
+            self._had_break = True
             _log.info("%s; watching on", error)
             self._pause("", None)
+        else:
+            self._had_break = False
         finally:
             stream.close()
             self._stream = None

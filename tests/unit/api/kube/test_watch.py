@@ -109,6 +109,8 @@ def test_goes_on_from_where_a_watch_ended() -> None:
         told=["replaced []", "changed a", "changed b", "changed c"],
     )
     assert [query.get("resourceVersion") for query in queries[:4]] == [None, "5", "40", "41"]
+    # After a break the server may be a new one that is not quite ready: not for long at first.
+    assert [int(query["timeoutSeconds"]) >= 300 for query in queries[1:4]] == [True, True, False]
 
 
 @pytest.mark.parametrize("gone", [Answer(lines=[EXPIRED]), Answer(410, {"reason": "Expired"})])
