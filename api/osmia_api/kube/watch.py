@@ -144,6 +144,8 @@ class Watch:
                 if error.is_gone:
                     version = ""
                     continue
+                if not error.status:
+                    version = ""  # the server was away, and may come back with an older state
                 self._pause(str(error), error.retry_after_s)
             except (ConnectionConfigError, ValueError) as error:
                 version = ""
