@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test test-kernels lint bench clean
+.PHONY: setup setup-test run test test-cluster test-kernels lint bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -14,8 +14,11 @@ setup-test: .venv/.dev         ## install what tests and checks need on top
 run: setup                     ## stream this machine's process events to the terminal
 	@scripts/run $(ARGS)
 
-test: setup-test               ## the whole test suite
-	$(BIN)/pytest $(ARGS)
+test: setup-test               ## unit tests, and live BPF tests on this kernel
+	$(BIN)/pytest --ignore=tests/cluster $(ARGS)
+
+test-cluster: setup-test       ## operator and node side against a real API server; needs a recent kubectl
+	$(BIN)/pytest tests/cluster $(ARGS)
 
 test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
 	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)
@@ -41,7 +44,6 @@ clean:
 
 .venv/.dev: .venv/.runtime
 	scripts/apt-install gcc libc6-dev
-	command -v kubectl >/dev/null || scripts/apt-install kubernetes-client
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,operator,dev]'
 	@touch $@
 
