@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Records are gathered for this long before they are read: the kernel wakes the reader for the first
-# of them only, so a busy node pays for a few hundred wake-ups in a second, not for one per record.
-_GATHER_S = 0.005
+# of them only, so a busy node pays for 50 wake-ups in a second, not for one per record.
+_GATHER_S = 0.02
 # After a batch as large as this there is work enough not to wait.
 _BUSY_RECORDS = 1000
 # Events are made and handed on in slices, so that memory does not grow with the ring.

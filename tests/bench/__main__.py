@@ -58,7 +58,7 @@ def _agent_figures() -> Iterator[dict[str, Any]]:
     from tests.bench.agent_figures import figures  # noqa: PLC0415 - needs root and the agent
 
     for figure in figures():
-        print(f"{figure.name:44} {figure.value:17,.2f} {figure.unit:8} at most {figure.at_most:g}")
+        print(f"{figure.name:44} {figure.value:17,.3f} {figure.unit:8} at most {figure.at_most:g}")
         yield figure._asdict()
 
 
