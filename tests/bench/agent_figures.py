@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _PROGRAMS = Path(__file__).parents[1] / "bpf" / "programs"
 _SPAWNS = 5000
-_EXIT_OF_CHILD = re.compile(rb'^{"process_exit":{"process":{[^}]*"binary":"[^"]*/exit_zero"', re.MULTILINE)
+_EXIT_OF_CHILD = re.compile(
+    rb'^{"process_exit":{"process":{[^}]*"binary":"[^"]*/exit_zero"', re.MULTILINE
+)
 _PAIRS = 7
 _STARTS = 5
 _IDLE_S = 3
