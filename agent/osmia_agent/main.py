@@ -87,7 +87,7 @@ def _probe(settings: Settings) -> int:
 
     for feature in probe(assembly.btf_path(settings)):
         answer = "yes" if feature.available else "no"
-        print(f"{feature.name:22}{answer:5}{feature.detail}".rstrip())  # noqa: T201
+        print(f"{feature.name:22}{answer:5}{feature.detail}".rstrip())  # noqa: T201 - the answer
     return 0
 
 
@@ -170,8 +170,8 @@ def _replay(
 
 def _serve_metrics(address: str, sources: Sources, health: Health) -> MetricsServer:
     # prometheus_client is loaded only where it is used.
-    from osmia_agent.metrics.collectors import make_registry  # noqa: PLC0415
-    from osmia_agent.metrics.server import MetricsServer  # noqa: PLC0415
+    from osmia_agent.metrics.collectors import make_registry  # noqa: PLC0415 - see above
+    from osmia_agent.metrics.server import MetricsServer  # noqa: PLC0415 - see above
 
     server = MetricsServer(parse_listen_address(address), make_registry(sources), health)
     server.start()

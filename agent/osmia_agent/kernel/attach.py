@@ -77,7 +77,7 @@ def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[in
     offset = place.offset if not place.symbol else symbol_offset(place.path, place.symbol)
     name = f"osmia_{next(_numbers)}".encode()
     path = os.fsencode(place.path)
-    with _quiet():
+    with quiet_library():
         fd = _library().bpf_attach_uprobe(
             *(program_fd, int(kind in _RETURN), name, path, ctypes.c_uint64(offset)),
             *(_ANY_PROCESS, ctypes.c_uint32(place.reference_counter)),
@@ -95,7 +95,7 @@ def symbol_offset(path: Path, symbol: str) -> int:
     if not path.is_file():
         raise BpfError(errno.ENOENT, f"there is no file {path}")
     found = _Symbol()
-    with _quiet():
+    with quiet_library():
         failed = _library().bcc_resolve_symname(
             os.fsencode(path), name.encode(), ctypes.c_uint64(0), 0, None, ctypes.byref(found)
         )
@@ -136,7 +136,7 @@ def _checked(fd: int, what: str) -> int:
 
 
 def _kprobe(program_fd: int, function: str, *, returns: bool) -> int:
-    with _quiet():
+    with quiet_library():
         fd = _library().bpf_attach_kprobe(
             program_fd,
             int(returns),
@@ -150,7 +150,7 @@ def _kprobe(program_fd: int, function: str, *, returns: bool) -> int:
 
 def _tracepoint(program_fd: int, target: str) -> int:
     subsystem, _, event = target.partition("/")
-    with _quiet():
+    with quiet_library():
         fd = _library().bpf_attach_tracepoint(program_fd, subsystem.encode(), event.encode())
     return _checked(fd, f"tracepoint {target}")
 
@@ -162,8 +162,8 @@ def _kprobe_multi(program_fd: int, functions: tuple[str, ...]) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what bcc's library prints when it fails off the log; the error says it all."""
+def quiet_library() -> Iterator[None]:
+    """Keep what bcc's library prints when it fails off standard error; the error says it all."""
     saved = os.dup(2)
     with Path(os.devnull).open("wb") as devnull:
         os.dup2(devnull.fileno(), 2)

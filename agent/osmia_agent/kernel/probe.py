@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kernel import bpf
+from osmia_agent.kernel.attach import quiet_library
 from osmia_agent.kernel.bpf import AttachType, BpfError, MapType, ProgramType
 from osmia_bpf.btf import VMLINUX, Btf, BtfError, Kind
 
@@ -131,7 +132,7 @@ def _tracepoint() -> str:
         raise BpfError(errno.ENOENT, f"{_TRACEPOINTS} is missing: mount tracefs")
     with (
         _open(bpf.load_program(ProgramType.TRACEPOINT, "probe", _RETURN_0)) as program,
-        _quiet(),
+        quiet_library(),
         _open(_attached(_library().bpf_attach_tracepoint(program, b"sched", b"sched_switch"))),
     ):
         return ""
@@ -142,7 +143,7 @@ def _kprobe() -> str:
         raise BpfError(errno.ENOENT, "the kernel is built without CONFIG_KPROBE_EVENTS")
     with (
         _open(bpf.load_program(ProgramType.KPROBE, "probe", _RETURN_0)) as program,
-        _quiet(),
+        quiet_library(),
         _open(
             _attached(
                 _library().bpf_attach_kprobe(
@@ -170,7 +171,7 @@ def _uprobe() -> str:
     binary = str(Path(sys.executable).resolve()).encode()
     with (
         _open(bpf.load_program(ProgramType.KPROBE, "probe", _RETURN_0)) as program,
-        _quiet(),
+        quiet_library(),
         _open(
             _attached(
                 _library().bpf_attach_uprobe(
@@ -252,16 +253,3 @@ def _credentials(btf: Btf) -> str:
         _kprobe()
         return f"kprobe {_FUNCTION}"
     return f"fentry {_FUNCTION}"
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what bcc's library prints when it fails off the terminal."""
-    saved = os.dup(2)
-    with Path(os.devnull).open("wb") as devnull:
-        os.dup2(devnull.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

@@ -142,7 +142,7 @@ class ProcFs:
     def _link(self, tgid: int, name: bytes) -> bytes:
         try:
             # A target is bytes that need not be text, so this is no Path:
-            return os.readlink(b"%b/%d/%b" % (self._root, tgid, name))  # noqa: PTH115
+            return os.readlink(b"%b/%d/%b" % (self._root, tgid, name))  # noqa: PTH115 - see above
         except OSError:
             return b""
 

@@ -102,7 +102,7 @@ class CommandToken(TokenSource):
         }
         try:
             # The kubeconfig names the command, as it does for kubectl; there is no shell.
-            done = subprocess.run(  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - the command is the kubeconfig's own
                 self._command,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -51,9 +51,9 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
         A policy that cannot be used gives no programs; the schema says why.
         """
-        from osmia_api.tracing_policy import InvalidObjectError, load_policy  # noqa: PLC0415
-        from osmia_bpf.policy.plan import plan  # noqa: PLC0415
-        from osmia_bpf.policy.problems import HookError  # noqa: PLC0415
+        from osmia_api.tracing_policy import InvalidObjectError, load_policy  # noqa: PLC0415 - as above
+        from osmia_bpf.policy.plan import plan  # noqa: PLC0415 - as above
+        from osmia_bpf.policy.problems import HookError  # noqa: PLC0415 - as above
 
         schema = PolicySchema()
         try:
