@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from osmia_agent.export.compression import compress
+from tests.unit.agent.export.file_size_limit import SMALL_BYTES, small_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +41,10 @@ def test_stopping_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert path.stat().st_size == 1_000_000
 
 
-def test_failing_leaves_everything_as_it_was(tmp_path: Path, small_files: int) -> None:
+def test_failing_leaves_everything_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
-    with path.open("wb") as file:
-        for _ in range(8):
-            file.write(os.urandom(small_files // 8))
-    with pytest.raises(OSError, match="too large"):
+    path.write_bytes(os.urandom(SMALL_BYTES))
+    with small_files(), pytest.raises(OSError, match="too large"):
         compress(path, rest=never)
     assert list(tmp_path.iterdir()) == [path]
 

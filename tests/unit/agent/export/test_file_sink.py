@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osmia_agent.export import FileSink
+from tests.unit.agent.export.file_size_limit import SMALL_BYTES, small_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,12 +173,12 @@ def test_a_torn_line_of_a_killed_agent_does_not_stay(
 
 
 def test_no_torn_line_when_the_disk_is_full(
-    tmp_path: Path, small_files: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "x.log"
-    fitting = small_files // 100
+    fitting = SMALL_BYTES // 100
     lines = [line(number, 100) for number in range(fitting + 20)]
-    with closing(FileSink(path)) as sink:
+    with small_files(), closing(FileSink(path)) as sink:
         assert sink.write(lines) == fitting
         assert sink.write(lines) == 0
         assert numbers(path.read_bytes()) == list(range(fitting))
@@ -188,18 +189,18 @@ def test_no_torn_line_when_the_disk_is_full(
 
 
 def test_a_torn_line_that_cannot_be_cut_off_is_ended(
-    tmp_path: Path, small_files: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
     path = tmp_path / "x.log"
-    with closing(FileSink(path)) as sink:
+    with small_files(), closing(FileSink(path)) as sink:
         monkeypatch.setattr("osmia_agent.export.file_sink.os.ftruncate", fail)
-        assert sink.write([line(0, small_files - 10), line(1, 100)]) == 1
+        assert sink.write([line(0, SMALL_BYTES - 10), line(1, 100)]) == 1
         torn = path.read_bytes()
         assert not torn.endswith(b"\n")
-        os.truncate(path, small_files - 5)
+        os.truncate(path, SMALL_BYTES - 5)
         assert sink.write([b"{}\n"]) == 1
     assert path.read_bytes().endswith(b"\n{}\n")
 
