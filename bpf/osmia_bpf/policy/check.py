@@ -11,6 +11,7 @@ from osmia_api.yaml_document import YamlError, parse_document
 from osmia_bpf.policy.explain import explain_hook
 from osmia_bpf.policy.plan import plan
 from osmia_bpf.policy.problems import HookError
+from osmia_bpf.policy.validate import validate_scope
 
 if TYPE_CHECKING:
     from osmia_bpf.policy.facts import KernelFacts
@@ -55,6 +56,7 @@ def check(text: str, facts: KernelFacts) -> Report:
         return Report("", (), error.problems, (), (), "")
     name = policy.metadata.name
     try:
+        validate_scope(policy)
         planned = plan(policy.spec, facts)
     except HookError as error:
         return Report(name, (), _with_lines(text, [(error.path, error.message)]), (), (), "")

@@ -54,12 +54,14 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         from osmia_api.tracing_policy import InvalidObjectError, load_policy  # noqa: PLC0415 - as above
         from osmia_bpf.policy.plan import plan  # noqa: PLC0415 - as above
         from osmia_bpf.policy.problems import HookError  # noqa: PLC0415 - as above
+        from osmia_bpf.policy.validate import validate_scope  # noqa: PLC0415 - as above
 
         schema = PolicySchema()
         try:
             policy = load_policy(self.text)
             metadata = policy.metadata
             schema = PolicySchema(name=metadata.name, namespace=metadata.namespace)
+            validate_scope(policy)
             planned = plan(policy.spec, self.facts(btf, kinds))
         except (InvalidObjectError, HookError) as error:
             schema = msgspec.structs.replace(schema, error=str(error))
