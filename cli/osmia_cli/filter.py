@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from osmia_cli.options import max_recv_size_option
+from osmia_cli.connection.options import connection_settings
 from osmia_cli.pipeline_options import pipeline_options
 from osmia_cli.terminal import is_stream
 
@@ -30,7 +30,6 @@ _STDIN = 0
     is_flag=True,
     help="A summary with samples of what was redacted: the place, never the secret.",
 )
-@max_recv_size_option
 @pipeline_options
 @click.pass_context
 def filter_command(
@@ -40,7 +39,6 @@ def filter_command(
     files: tuple[Path, ...],
     summary: bool,
     show_redactions: bool,
-    max_recv_size: int,
     **pipeline: Any,
 ) -> None:
     """Run a pipeline over recorded events: JSON lines in FILEs or on standard input.
@@ -64,7 +62,7 @@ def filter_command(
             files,
             is_summary=summary or show_redactions,
             with_samples=show_redactions,
-            max_line_bytes=max_recv_size,
+            max_line_bytes=connection_settings(context).max_recv_size,
         )
     except (ConfigError, RecordingError) as error:
         raise click.ClickException(str(error)) from None

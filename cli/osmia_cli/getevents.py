@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from osmia_cli.connection.options import connection_settings
 from osmia_cli.filter_flags import blame, filter_flags, pipeline_object
-from osmia_cli.options import max_recv_size_option, switch
+from osmia_cli.options import switch
 from osmia_cli.terminal import is_stream, wants_color
 
 _STDIN, _STDOUT = 0, 1
@@ -40,7 +41,6 @@ getevents -o compact
 @switch("--timestamps", default=False, help_text="Begin compact lines with the time.")
 @switch("--stack-traces", default=True, help_text="Show stack traces in compact output.")
 @switch("--ima-hash", default=True, help_text="Show IMA hashes in compact output.")
-@max_recv_size_option
 @filter_flags
 @click.pass_context
 def getevents(
@@ -52,7 +52,6 @@ def getevents(
     timestamps: bool,
     stack_traces: bool,
     ima_hash: bool,
-    max_recv_size: int,
     **wanted: Any,
 ) -> None:
     """Print events from standard input: JSON lines from a pipe or a file.
@@ -76,7 +75,11 @@ def getevents(
             ima_hash=ima_hash,
         )
     try:
-        tally = printing.print_events(pipeline_object(wanted), encode, max_line_bytes=max_recv_size)
+        tally = printing.print_events(
+            pipeline_object(wanted),
+            encode,
+            max_line_bytes=connection_settings(context).max_recv_size,
+        )
     except ConfigError as error:
         problems = [f"{blame(problem.place)}: {problem.reason}" for problem in error.problems]
         raise click.ClickException("\n".join(problems)) from None

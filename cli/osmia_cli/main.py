@@ -10,22 +10,30 @@ from pathlib import Path
 
 import click
 
-from osmia_cli.filter import filter_command
-from osmia_cli.getevents import getevents
-from osmia_cli.version import version
+from osmia_cli.connection.options import connection_options
+from osmia_cli.lazy_group import LazyGroup
 
 _NAMES = ("osmia", "tetra")
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+# One line for each command: where it is.
+_COMMANDS = {
+    "filter": "filter:filter_command",
+    "getevents": "getevents:getevents",
+    "version": "version:version",
+}
+_ALIASES: dict[str, str] = {}
 
-@click.group(context_settings=_SETTINGS)
+
+@click.group(
+    cls=LazyGroup,
+    table=_COMMANDS,
+    aliases=_ALIASES,
+    context_settings=_SETTINGS,
+    params=connection_options(),
+)
 def osmia() -> None:
     """See what processes do, and what policies say about it."""
-
-
-osmia.add_command(filter_command)
-osmia.add_command(getevents)
-osmia.add_command(version)
 
 
 def main() -> int:

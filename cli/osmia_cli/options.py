@@ -22,13 +22,3 @@ def switch(name: str, *, default: bool, help_text: str) -> Decorator:
         metavar="[=BOOL]",
         help=f"{help_text}  [default: {'true' if default else 'false'}]",
     )
-
-
-max_recv_size_option = click.option(
-    "--max-recv-size",
-    type=click.IntRange(min=1),
-    default=10_485_760,
-    show_default=True,
-    metavar="BYTES",
-    help="Longest line; longer ones are skipped and counted.",
-)

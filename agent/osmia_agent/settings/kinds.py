@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_core import core_schema
 
 from osmia_agent.settings import values
+from osmia_api.duration import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ PositiveCount = Annotated[int, Field(ge=1), Kind("N", values.parse_int)]
 RateLimit = Annotated[int, Field(ge=-1), Kind("N", values.parse_int, lenient=True)]
 RingSize = Annotated[int, Kind("SIZE", _parse_ring_size, show_size)]
 Duration = Annotated[
-    timedelta, Field(ge=timedelta(0)), Kind("DURATION", values.parse_duration, show_duration)
+    timedelta, Field(ge=timedelta(0)), Kind("DURATION", parse_duration, show_duration)
 ]
 Permissions = Annotated[
     int, Kind("OCTAL", values.parse_permissions, lambda mode: f"{mode:o}", lenient=True)

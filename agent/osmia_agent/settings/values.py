@@ -1,33 +1,18 @@
 """How the text of an option becomes a value, with errors that say what would be right.
 
 All functions take the text as it was given and raise `ValueError` with a message that fits after
-`SOURCE: `. The notations are those of the contract's flags: Go's booleans and durations, sizes
-with K, M and G.
+`SOURCE: `. The notations are those of the contract's flags: Go's booleans, sizes with K, M and G;
+durations are in `osmia_api.duration`.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from decimal import Decimal
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _SIZE = re.compile(r"(\d+)([KMG]?)", re.ASCII)
 _SIZE_UNIT = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_DURATION = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_UNIT_US = {
-    "ns": Decimal("0.001"),
-    "us": Decimal(1),
-    "µs": Decimal(1),
-    "μs": Decimal(1),
-    "ms": Decimal(1000),
-    "s": Decimal(1_000_000),
-    "m": Decimal(60_000_000),
-    "h": Decimal(3_600_000_000),
-}
-_MAX_DURATION_US = (2**63 - 1) // 1000
 
 DEFAULT_PERMISSIONS = 0o600
 _OWNER_READ_WRITE = 0o600
@@ -69,22 +54,6 @@ def parse_int(text: str) -> int:
 def parse_list(text: str) -> tuple[str, ...]:
     """Comma-separated words; blanks around them and empty words are dropped."""
     return tuple(word for part in text.split(",") if (word := part.strip()))
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read a duration as Go writes it (`30s`, `1m30s`, `1.5h`, `0`), to the microsecond."""
-    if text in {"0", "+0", "-0"}:
-        return timedelta(0)
-    if _DURATION.fullmatch(text) is None:
-        message = f"{shown(text)} is not a duration like 30s, 1m30s or 1.5h"
-        raise ValueError(message)
-    parts = _DURATION_PART.findall(text)
-    microseconds = sum((Decimal(number) * _UNIT_US[unit] for number, unit in parts), Decimal(0))
-    if microseconds > _MAX_DURATION_US:
-        message = f"{shown(text)} is longer than 292 years"
-        raise ValueError(message)
-    duration = timedelta(microseconds=int(microseconds))
-    return -duration if text.startswith("-") else duration
 
 
 def parse_size(text: str) -> int:

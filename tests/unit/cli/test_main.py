@@ -4,23 +4,44 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
-from osmia_cli.main import main
+from osmia_cli import main
 from tests.unit.cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.unit.cli.conftest import Osmia
 
 HELP = Path(__file__).parent / "help"
 
 
-@pytest.mark.parametrize("command", ["", "filter", "getevents", "version"])
-def test_help_is_as_written(osmia: Osmia, command: str) -> None:
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(main.osmia)), ids="-".join)
+def test_help_is_as_written(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The texts in `help/` are read by people when they change: `osmia COMMAND --help > FILE`."""
-    result = osmia(*filter(None, [command]), "--help")
-    assert result.returncode == 0
-    assert result.stdout.decode() == (HELP / f"{command or 'osmia'}.txt").read_text()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.argv", ["osmia", *path, "--help"])
+    assert main.main() == 0
+    assert capsys.readouterr().out == (HELP / f"{'-'.join(path) or 'osmia'}.txt").read_text()
+
+
+def test_every_help_text_is_of_a_command() -> None:
+    names = {"-".join(path) or "osmia" for path in commands(main.osmia)}
+    assert {file.stem for file in HELP.iterdir()} == names
 
 
 def test_help_does_not_load_what_commands_work_with(osmia: Osmia) -> None:
@@ -61,7 +82,7 @@ def test_it_goes_by_the_name_it_is_called_by(
 ) -> None:
     for called, name in (("/usr/bin/tetra", "tetra"), ("osmia", "osmia"), ("x.py", "osmia")):
         monkeypatch.setattr("sys.argv", [called, "--help"])
-        assert main() == 0
+        assert main.main() == 0
         assert capsys.readouterr().out.startswith(f"Usage: {name} ")
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmia_agent.settings import kinds, values
+from osmia_api.duration import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,40 +30,10 @@ def test_other_spellings_of_booleans_are_refused(text: str) -> None:
         values.parse_bool(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0),
-        ("0s", 0),
-        ("30s", 30),
-        ("1m30s", 90),
-        ("1.5h", 5400),
-        ("2h45m", 9900),
-        ("100ms", 0.1),
-        (".5s", 0.5),
-        ("1.s", 1),
-        ("1500us", 0.0015),
-        ("3µs", 0.000003),
-        ("+1s", 1),
-        ("-1m", -60),
-    ],
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert values.parse_duration(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "30", "s", "1 s", "1d", "1m-30s", "1e3s", "٣s", "9" * 30 + "h"]
-)
-def test_durations_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"duration|longer"):
-        values.parse_duration(text)
-
-
 @given(st.timedeltas(timedelta(0), timedelta(days=9)))
 def test_shown_duration_is_read_back(duration: timedelta) -> None:
     whole = timedelta(seconds=int(duration.total_seconds()))
-    assert values.parse_duration(kinds.show_duration(whole)) == whole
+    assert parse_duration(kinds.show_duration(whole)) == whole
 
 
 @pytest.mark.parametrize(
@@ -132,7 +103,7 @@ def test_lists_drop_blanks_and_empty_words() -> None:
 PARSERS = (
     values.parse_bool,
     values.parse_int,
-    values.parse_duration,
+    parse_duration,
     values.parse_size,
     values.parse_permissions,
     values.parse_listen_address,
