@@ -94,16 +94,18 @@ def make_registry(
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(seen)
 
     def login(**_: Any) -> kopf.ConnectionInfo:
-        user, _colon, password = connection.basic.partition(":")
+        configuration = connection.configuration
+        authorization = configuration.get_api_key_with_prefix("BearerToken") or ""
+        scheme, _space, token = authorization.partition(" ")
         return kopf.ConnectionInfo(
-            server=connection.server,
-            ca_data=connection.ca_data or None,
-            insecure=connection.skip_verification,
-            certificate_data=connection.certificate or None,
-            private_key_data=connection.key or None,
-            token=connection.token.get() or None,
-            username=user or None,
-            password=password or None,
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            insecure=not configuration.verify_ssl,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+            scheme=scheme or None,
+            token=token or None,
+            proxy_url=configuration.proxy,
         )
 
     kopf.on.login(registry=registry)(login)

@@ -23,9 +23,9 @@ def in_force(cluster: Cluster, name: str) -> dict[str, str]:
 def test_create_change_delete(cluster: Cluster) -> None:
     cluster.start_operator()
     cluster.start_agent("node-a")
-    cluster.apply(policy("web"), export_config("web"))
+    cluster.apply(policy("web"), export_config("logs"))
     cluster.wait("tracingpolicy/web", "Ready")
-    cluster.wait("exportconfig/web", "Ready")
+    cluster.wait("exportconfig/logs", "Ready")
     first = in_force(cluster, "node-a")["web"]
     bundle = bundle_of_config_map(cluster.bundles()["TracingPolicy web"])
     assert bundle.generation == 1
@@ -45,7 +45,7 @@ def test_create_change_delete(cluster: Cluster) -> None:
     assert ready["reason"] == "Programmed"
 
     cluster.kubectl("delete", "tracingpolicy", "web")
-    until(lambda: list(cluster.bundles()) == ["ExportConfig web"])
+    until(lambda: list(cluster.bundles()) == ["ExportConfig logs"])
     until(lambda: len((cluster.get("tracingnode", "node-a") or {})["status"]["bundles"]) == 1)
 
 

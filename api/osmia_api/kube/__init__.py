@@ -1,6 +1,7 @@
 """The Kubernetes API, as much of it as operator, agent and command line need.
 
-`connection` finds server and credentials, `client` makes single calls, `watch` keeps up with a
-collection. Objects are plain dicts. A small client of our own on urllib3: it adds 3.5 MB to an
-agent, the official one 18 MB (29 MB with asyncio), and its watches have timeouts.
+On the `kubernetes` package, which finds server and credentials (`connection`) and sends requests
+(`client`); `watch` keeps up with a collection, which the package's own watch does not do well
+enough: see there. Objects are plain dicts. Importing any of it costs 11 MB, so it is imported only
+where Kubernetes is on.
 """

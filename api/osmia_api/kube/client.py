@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
+import logging
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import msgspec
-import urllib3
+from kubernetes.client import ApiClient, ApiException
+from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
+
+from osmia_api.kube.connection import ConnectionConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
     from osmia_api.kube.connection import Connection
     from osmia_api.kube.resource_type import ResourceType
 
+_log = logging.getLogger(__name__)
+
 Object = dict[str, Any]
 
-_TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
+_CONNECT_S = 5.0
+_ANSWER_S = 30.0
 _MAX_CONNECTIONS = 32  # kept when idle; more are never refused
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _LINE_CHUNK = 1 << 16
@@ -57,21 +62,17 @@ class ApiError(Exception):
 
 
 class KubeClient:
-    """Calls one API server; may be used from several threads."""
+    """Calls one API server; may be used from several threads.
+
+    Objects stay plain dicts, as the API has them: the library's models know nothing of the
+    custom resources, and make several times as much of each object.
+    """
 
     def __init__(self, connection: Connection, user_agent: str) -> None:
         self._connection = connection
-        self._user_agent = user_agent
-        extra: dict[str, Any] = {}
-        if connection.server_name:
-            extra["server_hostname"] = connection.server_name
-        self._pool = urllib3.PoolManager(
-            maxsize=_MAX_CONNECTIONS,
-            timeout=_TIMEOUT,
-            retries=False,
-            ssl_context=connection.ssl_context(),
-            **extra,
-        )
+        connection.configuration.connection_pool_maxsize = _MAX_CONNECTIONS
+        self._api = ApiClient(connection.configuration)
+        self._api.user_agent = user_agent
 
     def get(self, kind: ResourceType, name: str, namespace: str = "") -> Object:
         """Read an object. Raises ApiError."""
@@ -144,11 +145,11 @@ class KubeClient:
         accept: str = "application/json",
     ) -> Object:
         """Make a call and return the decoded answer. Raises ApiError."""
-        headers = {"Content-Type": content_type} if body is not None else {}
-        content = None if body is None else msgspec.json.encode(body)
-        response = self._send(method, path, query, accept, headers=headers, body=content)
+        response = self._send(method, path, query, accept, body, content_type)
         try:
             answer: Object = msgspec.json.decode(response.data)
+        except (HTTPError, OSError) as error:
+            raise _unreachable(path, error) from None
         except msgspec.DecodeError:
             raise ApiError(0, "BadAnswer", f"{path}: the answer is not JSON") from None
         return answer
@@ -164,15 +165,13 @@ class KubeClient:
     ) -> WatchStream:
         """Open a watch; it breaks off after `silence_s` without a byte. Raises ApiError."""
         accept = _METADATA.format("") if metadata_only else "application/json"
-        timeout = urllib3.Timeout(connect=5.0, read=silence_s)
-        response = self._send(
-            "GET", kind.path(namespace), query, accept, timeout=timeout, preload_content=False
-        )
+        path = kind.path(namespace)
+        response = self._send("GET", path, query, accept, read_timeout_s=silence_s)
         return WatchStream(response, kind.plural)
 
     def close(self) -> None:
         """Close idle connections."""
-        self._pool.clear()
+        self._api.close()
 
     def _send(
         self,
@@ -180,26 +179,41 @@ class KubeClient:
         path: str,
         query: Mapping[str, str] | None,
         accept: str,
-        headers: Mapping[str, str] | None = None,
-        **options: Any,
+        body: Object | None = None,
+        content_type: str = "application/json",
+        read_timeout_s: float = _ANSWER_S,
     ) -> BaseHTTPResponse:
-        connection = self._connection
-        url = connection.server + path + (f"?{urlencode(query)}" if query else "")
-        sent = {"Accept": accept, "User-Agent": self._user_agent, **(headers or {})}
-        if token := connection.token.get():
-            sent["Authorization"] = f"Bearer {token}"
-        elif connection.basic:
-            encoded = base64.b64encode(connection.basic.encode()).decode()
-            sent["Authorization"] = f"Basic {encoded}"
+        """Send a request; return the answer, its body unread. Raises ApiError."""
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
         try:
-            response = self._pool.request(method, url, headers=sent, redirect=False, **options)
-        except (HTTPError, OSError) as error:
+            method, url, sent, content, _ = self._api.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = self._api.call_api(
+                method, url, sent, content, _request_timeout=(_CONNECT_S, read_timeout_s)
+            )
+            response: BaseHTTPResponse = answer.response
+            if response.status < 300:
+                return response
+            failure = _failure(response, f"{method} {path}")
+        except (ApiException, HTTPError, OSError, ConfigException) as error:
             raise _unreachable(path, error) from None
-        if response.status >= 300:
-            if response.status == 401:
-                connection.token.refused()
-            raise _failure(response, f"{method} {path}")
-        return response
+        if failure.status == 401:
+            self._renew()
+        raise failure
+
+    def _renew(self) -> None:
+        try:
+            self._connection.renew()
+        except ConnectionConfigError as error:
+            _log.warning("%s", error)
 
 
 class WatchStream:
@@ -233,8 +247,9 @@ class WatchStream:
 
 
 def _unreachable(what: str, error: Exception) -> ApiError:
-    # Messages of urllib3 name the host and what went wrong, never headers.
-    return ApiError(0, "Unreachable", f"{what}: {error}")
+    # These messages name the host, or the file, and what went wrong; never headers.
+    text = error.reason if isinstance(error, ApiException) else error
+    return ApiError(0, "Unreachable", f"{what}: {text}")
 
 
 def _failure(response: BaseHTTPResponse, what: str) -> ApiError:

@@ -6,11 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from osmia_api.kube.client import KubeClient
-from osmia_api.kube.connection import Connection
 from osmia_operator.config_map import build_config_map
 from osmia_operator.controller import Controller, read_source
 from osmia_operator.metrics import OperatorMetrics
-from tests.unit.api.kube.http_server import Answer, Request, Server
+from tests.unit.api.kube.http_server import Answer, Request, Server, connection_to
 
 from .objects import bundle, policy
 
@@ -52,7 +51,7 @@ def run(
 
 def idle_controller() -> Controller:
     """One that is never told to work."""
-    client = KubeClient(Connection("http://127.0.0.1:9"), "test")
+    client = KubeClient(connection_to("http://127.0.0.1:9"), "test")
     return Controller(client, "osmia", OperatorMetrics(), lambda: True)
 
 

@@ -8,12 +8,12 @@ import time
 from aiohttp.test_utils import TestClient, TestServer
 
 from osmia_api.kube.client import KubeClient
-from osmia_api.kube.connection import Connection
 from osmia_api.kube.resource_type import NODES
 from osmia_api.kube.watch import Collection, Watch
 from osmia_operator.endpoints import Health, make_app
 from osmia_operator.metrics import OperatorMetrics
 from osmia_operator.work_queue import WorkQueue
+from tests.unit.api.kube.http_server import connection_to
 
 
 class Nobody:
@@ -25,7 +25,7 @@ class Nobody:
 
 
 def make_watch() -> Watch:
-    client = KubeClient(Connection("http://127.0.0.1:9"), "test")
+    client = KubeClient(connection_to("http://127.0.0.1:9"), "test")
     return Watch(client, Collection(NODES), Nobody())
 
 

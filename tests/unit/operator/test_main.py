@@ -18,5 +18,4 @@ def test_prints_the_definitions() -> None:
 def test_says_what_is_wrong_with_options() -> None:
     result = CliRunner().invoke(cli, ["--kubeconfig", "/nowhere/config"])
     assert result.exit_code == 1
-    assert result.output.startswith("Error: kubeconfig: ")
-    assert "/nowhere/config" in result.output
+    assert result.output.startswith("Error: kubeconfig /nowhere/config: ")

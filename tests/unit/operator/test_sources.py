@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from osmia_api.kube.connection import Connection
 from osmia_operator.controller import Controller
 from osmia_operator.metrics import OperatorMetrics
 from osmia_operator.sources import make_registry, make_settings
+from tests.unit.api.kube.http_server import connection_to
 
 
 def test_only_events_are_handled() -> None:
-    connection = Connection("http://127.0.0.1:9")
+    connection = connection_to("http://127.0.0.1:9")
     controller = Controller(None, "osmia", OperatorMetrics(), lambda: True)  # type: ignore[arg-type] # never called
     loop = asyncio.new_event_loop()
     registry = make_registry(connection, controller, loop)

@@ -8,7 +8,7 @@ from osmia_agent.kube import KubernetesSide
 from osmia_agent.kube.bundle_set import BadBundle
 from osmia_agent.kube.node_report import AgentIdentity
 from osmia_api.kube.client import KubeClient
-from osmia_api.kube.connection import Connection
+from tests.unit.api.kube.http_server import connection_to
 
 from .bundles import export
 
@@ -30,7 +30,7 @@ class Changes:
 
 def side(directory: Path, changes: Changes) -> KubernetesSide:
     """One that is not started: nothing is watched."""
-    client = KubeClient(Connection("http://127.0.0.1:9"), "test")
+    client = KubeClient(connection_to("http://127.0.0.1:9"), "test")
     identity = AgentIdentity("node-a", "boot", "pod", "1.0", "6.1")
     return KubernetesSide(client, "osmia", identity, directory, changes)
 

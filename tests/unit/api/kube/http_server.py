@@ -8,8 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from kubernetes.client import Configuration
+
 from osmia_api.kube.client import KubeClient
-from osmia_api.kube.connection import Connection, TokenSource
+from osmia_api.kube.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,15 @@ class Request(NamedTuple):
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+
+
+def connection_to(url: str, token: str = "") -> Connection:
+    """A connection that neither retries nor uses a proxy."""
+    configuration = Configuration(host=url, no_proxy="*")
+    configuration.retries = False
+    if token:
+        configuration.api_key["BearerToken"] = f"Bearer {token}"
+    return Connection(configuration)
 
 
 class Server:
@@ -62,8 +73,8 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def client(self, token: TokenSource | None = None) -> KubeClient:
-        return KubeClient(Connection(self.url, token=token or TokenSource()), "test")
+    def client(self, connection: Connection | None = None) -> KubeClient:
+        return KubeClient(connection or connection_to(self.url), "test")
 
     def close(self) -> None:
         self._server.shutdown()
