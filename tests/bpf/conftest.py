@@ -42,15 +42,8 @@ def programs(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bpf_lib(tmp_path_factory):
-    """Where all agents of a session keep compiled programs, so that each is compiled once.
-
-    OSMIA_TEST_BYTECODE names a folder of programs that outlives the session.
-    """
-    folder = tmp_path_factory.mktemp("bpf-lib")
-    kept = os.environ.get("OSMIA_TEST_BYTECODE")
-    if kept:
-        (folder / "programs").symlink_to(kept)
-    return folder
+    """Where all agents of a session keep compiled programs, so that each is compiled once."""
+    return tmp_path_factory.mktemp("bpf-lib")
 
 
 @pytest.fixture(scope="session")

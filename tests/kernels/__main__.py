@@ -6,13 +6,15 @@ import argparse
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.kernels import bytecode, report
+from tests.kernels import report
 from tests.kernels.cache import Cache
 from tests.kernels.commands import SetupError
 from tests.kernels.guest import Cgroups, Hardware, Job
 from tests.kernels.kernel import DEFAULT, KERNELS, Kernel
+from tests.kernels.labelled import Labelled
 from tests.kernels.machine import Machines
 from tests.kernels.project import ROOT
 from tests.kernels.report import KernelReport
@@ -25,6 +27,7 @@ _PYTEST = (
     *("-o", "faulthandler_timeout=300"),
 )
 _DID_NOT_FINISH = 125
+_GUESTS_AT_ONCE = 2
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +42,10 @@ def main(arguments: list[str]) -> int:
         if options.action == "run":
             return _run(machines, KERNELS[options.kernel], options, hardware, rest)
         kernels = selected(options.kernels)
-        reports = [_test(machines, kernel, options, hardware, rest) for kernel in kernels]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            reports = list(
+                pool.map(lambda kernel: _test(machines, kernel, options, hardware, rest), kernels)
+            )
     print(report.table(reports))
     return 0 if all(each.good for each in reports) else 1
 
@@ -71,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_version,
         default=list(DEFAULT),
         help=f"any of {versions}, or all; without it {' and '.join(DEFAULT)}",
+    )
+    test.add_argument(
+        "--jobs", type=int, default=_GUESTS_AT_ONCE, help="guests at once; default: %(default)s"
     )
     run = actions.add_parser(
         "run",
@@ -119,7 +128,6 @@ def _job(command: tuple[str, ...], options: argparse.Namespace, hardware: Hardwa
     environment = {
         "CI": "true",
         "OSMIA_TEST_SLOWDOWN": str(hardware.slowdown),
-        bytecode.VARIABLE: bytecode.GUEST_FOLDER,
     }
     return Job(command, options.time_limit, options.cgroups, environment)
 
@@ -133,7 +141,9 @@ def _run(
 ) -> int:
     job = _job(tuple(command), options, hardware)
     try:
-        outcome = machines.run(kernel, job, options.results / kernel.version, sys.stdout.buffer)
+        outcome = machines.run(
+            kernel, job, options.results / kernel.version, Labelled(b"", sys.stdout.buffer)
+        )
     except (SetupError, OSError) as error:
         print(error, file=sys.stderr)
         return _DID_NOT_FINISH
@@ -150,12 +160,12 @@ def _test(
     hardware: Hardware,
     pytest_arguments: list[str],
 ) -> KernelReport:
-    print(f"=== kernel {kernel.version}", flush=True)
+    terminal = Labelled(f"{kernel.version:5}| ".encode(), sys.stdout.buffer)
     results = options.results / kernel.version
     chosen = [word for word in pytest_arguments if word.startswith("tests/")]
     command = (*_PYTEST, *(() if chosen else _TESTS), *pytest_arguments)
     try:
-        outcome = machines.run(kernel, _job(command, options, hardware), results, sys.stdout.buffer)
+        outcome = machines.run(kernel, _job(command, options, hardware), results, terminal)
     except (SetupError, OSError) as error:
         return KernelReport(kernel.version, 0, None, str(error))
     return report.judged(kernel.version, outcome, results)

@@ -59,10 +59,6 @@ class Cache:
                 partial.rename(target)
         return target
 
-    def kept(self, name: str) -> Path:
-        """Return a folder for what runs leave for later ones; it may not exist yet."""
-        return self._folder / name
-
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give a folder for the time of one run, and remove those of runs that were killed."""

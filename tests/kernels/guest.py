@@ -91,7 +91,12 @@ def kernel_arguments(kernel: Kernel) -> str:
 
 
 def qemu_command(
-    kernel: Kernel, files: BootFiles, hardware: Hardware, disks: Disks, console: Path
+    kernel: Kernel,
+    files: BootFiles,
+    hardware: Hardware,
+    disks: Disks,
+    console: Path,
+    compile_socket: Path,
 ) -> list[str]:
     """Return the command that boots a guest; its standard output is the guest's ttyS1."""
     return [
@@ -102,6 +107,9 @@ def qemu_command(
         *("-m", str(hardware.memory_mib)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-serial", f"file:{console}", "-serial", "stdio"),
+        *("-chardev", f"socket,id=compile,path={_quoted(compile_socket)}"),
+        *("-device", "virtio-serial-pci"),
+        *("-device", "virtserialport,chardev=compile,name=osmia.compile"),
         *("-kernel", str(files.image), "-initrd", str(files.initramfs)),
         *("-append", kernel_arguments(kernel)),
         *_drive(disks.root),
@@ -115,7 +123,7 @@ def _processors(hardware: Hardware) -> list[str]:
     if hardware.count_instructions:
         return [
             *("-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"),
-            *("-icount", "shift=0,sleep=off"),
+            *("-icount", "shift=0,sleep=on"),
         ]
     if hardware.kvm:
         return ["-accel", "kvm", "-cpu", "host", "-smp", str(hardware.cpus)]
@@ -124,7 +132,10 @@ def _processors(hardware: Hardware) -> list[str]:
 
 def _drive(image: Path, *, keep: bool = False) -> list[str]:
     snapshot = "off" if keep else "on"
-    # A comma in a path is doubled, or it would begin another option.
-    path = str(image).replace(",", ",,")
-    options = f"file={path},format=raw,if=virtio,cache=unsafe,snapshot={snapshot}"
+    options = f"file={_quoted(image)},format=raw,if=virtio,cache=unsafe,snapshot={snapshot}"
     return ["-drive", options]
+
+
+def _quoted(path: Path) -> str:
+    # A comma in a path is doubled, or it would begin another option.
+    return str(path).replace(",", ",,")

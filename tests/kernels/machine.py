@@ -6,30 +6,39 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from tests.kernels import bytecode, project
+from tests.kernels import project
+from tests.kernels.cache import recipe_digest, source_texts
 from tests.kernels.commands import SetupError
+from tests.kernels.compile_service import CompileService
 from tests.kernels.disk import read_archive, write_archive
 from tests.kernels.guest import Disks, Hardware, Job, job_settings, qemu_command
 from tests.kernels.kernel import boot_files
 from tests.kernels.rootfs import root_image
 
 if TYPE_CHECKING:
-    from typing import IO
-
     from tests.kernels.cache import Cache
     from tests.kernels.kernel import Kernel
 
-_MAIN = Path(__file__).parent / "guest" / "main"
+_GUEST = Path(__file__).parent / "guest"
+_INSIDE = ("main", "compile_child.py")
 _EXCHANGE_MIB = 2048
 _BOOT_LIMIT_S = 300
 """For boot and results, on a busy machine; it takes some ten seconds on an idle one."""
 _CONSOLE_TAIL = 40
+
+
+class Terminal(Protocol):
+    """Where a guest's output goes as it comes."""
+
+    def write(self, piece: bytes, /) -> object:
+        """Show a piece of it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,10 @@ class Outcome:
 
 
 class Machines:
-    """Guests that share one copy of the project, made at the first use of it."""
+    """Guests that share one copy of the project, made at the first use of it.
+
+    Several may run at once, each from a thread of its own.
+    """
 
     def __init__(self, cache: Cache, scratch: Path, hardware: Hardware) -> None:
         """Use `scratch`, an empty folder, for what belongs to these runs alone."""
@@ -53,8 +65,9 @@ class Machines:
         self._scratch = scratch
         self._hardware = hardware
         self._project = scratch / "project.ext4"
+        self._making = threading.Lock()
 
-    def run(self, kernel: Kernel, job: Job, results: Path, terminal: IO[bytes]) -> Outcome:
+    def run(self, kernel: Kernel, job: Job, results: Path, terminal: Terminal) -> Outcome:
         """Run a job. What its command prints goes to `terminal` and to `results`/output.
 
         `results` is emptied first; it also gets console (the kernel's messages), qemu (what QEMU
@@ -65,38 +78,32 @@ class Machines:
         results.mkdir(parents=True)
         files = boot_files(kernel, self._cache)
         root = root_image(self._cache)
-        if not self._project.exists():
-            project.check_interpreter()
-            project.write_project(self._project)
-        exchange = self._scratch / "exchange"
-        compiled = self._cache.kept(f"bytecode-{kernel.version}")
-        self._write_job(job, kernel, compiled, exchange)
-        disks = Disks(root, files.modules, self._project, exchange)
+        with self._making:
+            if not self._project.exists():
+                project.check_interpreter()
+                project.write_project(self._project)
         console = results / "console"
-        command = qemu_command(kernel, files, self._hardware, disks, console)
-        started_s = time.monotonic()
-        ended = self._boot(command, job.time_limit_s + _BOOT_LIMIT_S, results, terminal)
-        seconds = time.monotonic() - started_s
-        try:
-            read_archive(exchange, results)
-            status = int((results / "status").read_text())
-            bytecode.take_back(results, compiled)
-        except (SetupError, FileNotFoundError):
-            said = (results / "qemu").read_text() + _tail(console)
-            return Outcome(None, seconds, f"the guest did not finish: {ended}\n{said}")
-        finally:
-            exchange.unlink()
+        with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
+            exchange = Path(scratch, "exchange")
+            _write_job(Path(scratch, "job"), job, kernel, exchange)
+            # Beside the kernel's files: what the guest tells of it, by what it is asked.
+            digest = recipe_digest(source_texts(_GUEST / "compile_child.py"))
+            facts = files.image.parent / f"facts-{digest}"
+            disks = Disks(root, files.modules, self._project, exchange)
+            started_s = time.monotonic()
+            with CompileService(Path(scratch, "compile"), facts) as service:
+                command = qemu_command(kernel, files, self._hardware, disks, console, service.path)
+                ended = self._boot(command, job.time_limit_s + _BOOT_LIMIT_S, results, terminal)
+            seconds = time.monotonic() - started_s
+            try:
+                read_archive(exchange, results)
+                status = int((results / "status").read_text())
+            except (SetupError, FileNotFoundError):
+                said = (results / "qemu").read_text() + _tail(console)
+                return Outcome(None, seconds, f"the guest did not finish: {ended}\n{said}")
         return Outcome(status, seconds)
 
-    def _write_job(self, job: Job, kernel: Kernel, compiled: Path, exchange: Path) -> None:
-        folder = self._scratch / "job"
-        folder.mkdir(exist_ok=True)
-        shutil.copy(_MAIN, folder / "main")
-        bytecode.lend(compiled, folder)
-        (folder / "settings").write_text(job_settings(job, kernel=kernel, project=project.ROOT))
-        write_archive(folder, exchange, _EXCHANGE_MIB)
-
-    def _boot(self, command: list[str], limit_s: float, results: Path, terminal: IO[bytes]) -> str:
+    def _boot(self, command: list[str], limit_s: float, results: Path, terminal: Terminal) -> str:
         """Boot and wait for the end; return what ended it."""
         with (results / "qemu").open("wb") as errors, (results / "output").open("wb") as output:
             qemu = subprocess.Popen(
@@ -114,7 +121,6 @@ class Machines:
                 while piece := os.read(qemu.stdout.fileno(), 1 << 16):
                     output.write(piece)
                     terminal.write(piece)
-                    terminal.flush()
                 status = qemu.wait()
             finally:
                 timer.cancel()
@@ -124,6 +130,14 @@ class Machines:
         if status == -signal.SIGKILL:
             return f"it was ended after {limit_s:.0f} s"
         return f"it stopped by itself, QEMU's status was {status}"
+
+
+def _write_job(folder: Path, job: Job, kernel: Kernel, exchange: Path) -> None:
+    folder.mkdir()
+    for name in _INSIDE:
+        shutil.copy(_GUEST / name, folder / name)
+    (folder / "settings").write_text(job_settings(job, kernel=kernel, project=project.ROOT))
+    write_archive(folder, exchange, _EXCHANGE_MIB)
 
 
 def _tail(console: Path) -> str:

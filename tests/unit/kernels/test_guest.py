@@ -19,7 +19,9 @@ DISKS = Disks(Path("/r/root"), Path("/c/modules"), Path("/s/pro,ject"), Path("/s
 
 
 def command(**hardware):
-    return qemu_command(KERNELS["6.1"], FILES, Hardware(**hardware), DISKS, Path("/o/console"))
+    return qemu_command(
+        KERNELS["6.1"], FILES, Hardware(**hardware), DISKS, Path("/o/console"), Path("/s,t/compile")
+    )
 
 
 def option(words, name):
@@ -69,6 +71,7 @@ def test_only_the_exchange_disk_keeps_what_is_written():
     drives = [words[at + 1] for at, word in enumerate(words) if word == "-drive"]
     assert ["snapshot=on" in drive for drive in drives] == [True, True, True, False]
     assert "file=/s/pro,,ject," in drives[2]
+    assert option(words, "-chardev") == "socket,id=compile,path=/s,,t/compile"
 
 
 def test_emulation_unless_asked_otherwise():
@@ -80,7 +83,7 @@ def test_emulation_unless_asked_otherwise():
 
 def test_counting_instructions_takes_one_cpu():
     words = command(cpus=4, count_instructions=True)
-    assert option(words, "-icount") == "shift=0,sleep=off"
+    assert option(words, "-icount") == "shift=0,sleep=on"
     assert option(words, "-smp") == "1"
     assert option(words, "-accel") == "tcg,thread=single"
     assert "-icount" not in command()
