@@ -72,7 +72,7 @@ class MaskCompiler:
                 masked.append((field.attribute, self._field_mask(field, below)))
             elif (below is not None) != self._keep:
                 dropped[field.attribute] = getattr(blank, field.attribute)
-        if message is Process:
+        if "memo" in message.besides_fields:
             dropped["memo"] = None
 
         if not masked:

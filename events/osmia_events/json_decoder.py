@@ -24,6 +24,7 @@ from osmia_events.model import (
     Kind,
     KprobeArgument,
     Message,
+    Pod,
     Process,
     WireField,
 )
@@ -39,8 +40,9 @@ _NOT_REGULAR = (msgspec.MsgspecError, ValueError, LookupError, TypeError, Recurs
 class JsonDecoder:
     """Reads events from JSON, one at a time; for a stream of them, one decoder in one thread.
 
-    The decoder remembers up to `max_processes` processes that it has met twice: from then on,
-    events that name the same process share one object and what stages remember in its memo.
+    The decoder remembers up to `max_processes` processes that it has met twice, and as many pods:
+    from then on, events that name the same process share one object and what stages remember in
+    its memo.
 
     With `strict`, a field or the name of an enumeration's member that the contract does not have
     is an error; otherwise it is ignored.
@@ -57,11 +59,8 @@ class JsonDecoder:
         selection: Selection = EVERYTHING,
     ) -> None:
         self._strict = strict
-        self._max_processes = max_processes
-        self._processes: OrderedDict[bytes, Process] = OrderedDict()
-        self._met_once: set[int] = set()
         self._read_form = _form_reader(selection)
-        self._event_from_form = _event_from_form(self._process_from_json, selection)
+        self._event_from_form = _event_from_form(selection, max_processes)
 
     def decode(self, line: bytes | str) -> Event:
         """Read one event. Raises DecodeError and nothing else."""
@@ -71,23 +70,35 @@ class JsonDecoder:
             return read_event(_read_any(line), strict=self._strict)
         return event
 
-    def _process_from_json(self, text: msgspec.Raw) -> Process:
+
+class _Shared:
+    """Reads messages of one class from raw JSON; those met more than once are one object."""
+
+    def __init__(self, read: Callable[[bytes], Any], max_messages: int) -> None:
+        self._read = read
+        self._max_messages = max_messages
+        self._messages: OrderedDict[bytes, Any] = OrderedDict()
+        self._met_once: set[int] = set()
+
+    def __call__(self, text: msgspec.Raw) -> Any:
         key = bytes(text)
-        known = self._processes.get(key)
+        known = self._messages.get(key)
         if known is not None:
             return known
-        process: Process = _process_from_form(_read_process_form(key))
+        message = self._read(key)
         # Most are never met again, and holding on to them costs a sixth of the speed.
         digest = hash(key)
         if digest not in self._met_once:
             self._met_once.add(digest)
-            if len(self._met_once) > 4 * self._max_processes:
+            if len(self._met_once) > 4 * self._max_messages:
                 self._met_once.clear()
         elif len(key) <= _MAX_REMEMBERED_BYTES:
-            if len(self._processes) >= self._max_processes:
-                self._processes.popitem(last=False)
-            self._processes[key] = process
-        return process
+            if len(self._messages) >= self._max_messages:
+                self._messages.popitem(last=False)
+            self._messages[key] = message
+            if message.memo is None:
+                message.memo = {}
+        return message
 
 
 def decode(line: bytes | str, *, strict: bool = False) -> Event:
@@ -121,6 +132,7 @@ def _form_reader(selection: Selection) -> Callable[[bytes | str], Any]:
 
 
 _read_process_form = msgspec.json.Decoder(form_class(Process)).decode
+_read_pod_form = msgspec.json.Decoder(form_class(Pod)).decode
 
 
 @cache
@@ -162,16 +174,26 @@ def _compiled(
     return from_form
 
 
-def _event_from_form(process_from_json: FromForm, selection: Selection) -> Callable[[Any], Event]:
-    """Return what turns the form of an event into the event."""
+def _event_from_form(selection: Selection, max_shared: int) -> Callable[[Any], Event]:
+    """Return what turns the form of an event into the event.
 
-    def reader_of(body: type[Message]) -> Callable[[WireField], FromForm]:
+    Of processes, and of pods, `max_shared` are shared.
+    """
+
+    def reader_of(message: type[Message]) -> Callable[[WireField], FromForm]:
         return lambda field: (
-            process_from_json
-            if is_remembered(body, field, selection)
+            shared[field.type]
+            if is_remembered(message, field, selection)
+            else process_from_form
+            if field.type is Process
             else _from_form(field, selection)
         )
 
+    pod_from_form = _message_from_form(Pod, selection)
+    shared: dict[Any, _Shared] = {}
+    shared[Pod] = _Shared(lambda text: pod_from_form(_read_pod_form(text)), max_shared)
+    process_from_form = _compiled(Process, selection, reader_of(Process))
+    shared[Process] = _Shared(lambda text: process_from_form(_read_process_form(text)), max_shared)
     names, values = _field_values(Event, selection, lambda field: _from_form(field, selection))
     envelope = _evaluated(f"lambda body, form: Message(body, {', '.join(values)})", names, Event)
     body_from_form = {
@@ -269,4 +291,3 @@ def _integer_reader(lowest: int, end: int) -> Callable[[str], int]:
 
 
 _ARGUMENT_READERS = {kind: _argument_reader(field) for kind, field in ARGUMENT_KINDS.items()}
-_process_from_form = _message_from_form(Process, EVERYTHING)

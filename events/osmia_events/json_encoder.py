@@ -1,7 +1,7 @@
 """Events to JSON lines: protobuf's JSON mapping with the contract's names.
 
 A message is turned into its form, which msgspec writes. A process is written once, remembered in
-its memo and spliced into every event that names it.
+its memo and spliced into every event that names it; so is a pod that many processes share.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from osmia_events.model import (
     Kind,
     KprobeArgument,
     Message,
+    Pod,
     Process,
     WireField,
     wire_fields,
@@ -30,11 +31,11 @@ from osmia_events.rfc3339 import format_ns
 from osmia_events.utf8 import with_valid_text
 
 ToForm = Callable[[Any], Any]
-ProcessToJson = Callable[[Process], msgspec.Raw]
 
 _REMEMBERED = "json"
 """Key of a process's JSON in its memo: of text, since a function would have the memo tracked by
 the garbage collector."""
+_WITHOUT_PID = "json without pid"
 _MAX_ENVELOPES = 256
 """Nodes whose envelopes an encoder remembers: one in an agent, more in a recorded stream."""
 
@@ -43,23 +44,9 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class JsonEncoder:
-    """Writes events as JSON lines.
+    """Writes events as JSON lines."""
 
-    `process_to_json` gives the JSON of processes, parents and ancestors. A pipeline that shows
-    processes in a view of its own (redacted, masked) passes a function that remembers that view's
-    bytes.
-    """
-
-    def __init__(self, process_to_json: ProcessToJson | None = None) -> None:
-        process_to_form = process_to_json or remembered_process_json
-
-        def to_form_of(field: WireField) -> ToForm:
-            return process_to_form if field.type is Process else _to_form(field)
-
-        self._bodies = {
-            body: (f'{{"{name}":'.encode(), _compiled(body, to_form_of))
-            for name, body in EVENT_BODIES.items()
-        }
+    def __init__(self) -> None:
         self._envelopes: dict[str, _Envelope] = {}
 
     def encode(self, event: Event) -> bytes:
@@ -71,7 +58,7 @@ class JsonEncoder:
         body = event.body
         if body is None:
             return b"{" + (envelope.before_time + time + envelope.after_time).removeprefix(b",")
-        start, to_form = self._bodies[type(body)]
+        start, to_form = _bodies[type(body)]
         text = _encode_form(to_form(body))
         return b"".join((start, text, envelope.before_time, time, envelope.after_time))
 
@@ -123,6 +110,8 @@ def remembered_process_json(process: Process) -> msgspec.Raw:
 
 def encode_message(message: Message) -> bytes:
     """Return the JSON of any message of the model but `Event`; nothing is remembered."""
+    if isinstance(message, Process):
+        return _encode_form(_process_to_form(message))
     return _encode_form(_message_to_form(type(message))(message))
 
 
@@ -139,7 +128,7 @@ def _form_with_valid_text(form: Any) -> Any:
     match form:
         case str():
             return with_valid_text(form)
-        case tuple():
+        case tuple() | list():
             return tuple(map(copy, form))
         case dict():
             return {copy(key): copy(value) for key, value in form.items()}
@@ -152,6 +141,10 @@ def _form_with_valid_text(form: Any) -> Any:
 def _message_to_form(message: type[Message]) -> ToForm:
     if message is KprobeArgument:
         return _argument_to_form
+    if message is Process:
+        return remembered_process_json
+    if message is Pod:
+        return _pod_to_form
     if form_class(message) is message:
         return _as_it_is
     if message is Container:
@@ -162,6 +155,30 @@ def _message_to_form(message: type[Message]) -> ToForm:
 def _container_to_form(field: WireField) -> ToForm:
     # A container starts many processes, all of which tell when it was started.
     return lru_cache(maxsize=1024)(format_ns) if field.kind is Kind.TIMESTAMP else _to_form(field)
+
+
+def _pod_to_form(pod: Pod) -> Any:
+    memo = pod.memo
+    if memo is None:
+        return _lone_pod_to_form(pod)
+    pid = None if pod.container is None else pod.container.pid
+    if pid is None:
+        text: msgspec.Raw | None = memo.get(_WITHOUT_PID)
+        if text is None:
+            text = memo[_WITHOUT_PID] = msgspec.Raw(_encode_form(_lone_pod_to_form(pod)))
+        return text
+    around: tuple[bytes, bytes] | None = memo.get(_REMEMBERED)
+    if around is None:
+        around = memo[_REMEMBERED] = _around_pid(pod)
+    return msgspec.Raw(b'%b"pid":%d%b' % (around[0], pid, around[1]))
+
+
+def _around_pid(pod: Pod) -> tuple[bytes, bytes]:
+    """Return a pod's JSON before and after its container's pid."""
+    text = _encode_form(_lone_pod_to_form(pod.with_container_pid(0)))
+    # No other number in a pod has this name, and in a string the quotes would be escaped.
+    before, _, after = text.partition(b'"pid":0')
+    return before, after
 
 
 def _to_form(field: WireField) -> ToForm:
@@ -203,7 +220,8 @@ def _compiled(message: type[Message], to_form_of: Callable[[WireField], ToForm])
     # In the form of an event the bodies stand before the envelope's fields.
     bodies = ["None"] * (len(form.__struct_fields__) - len(fields))
     to_form: ToForm = eval(  # noqa: S307  # an expression made of the names of fields alone
-        f"lambda message: Form({', '.join(bodies + values)})", {**names, "Form": form}
+        f"lambda message: Form({', '.join(bodies + values)})",
+        {**names, "Form": form, "argument_forms": _ARGUMENT_FORMS},
     )
     return to_form
 
@@ -214,33 +232,43 @@ def _field_value(field: WireField, *, changed: bool) -> str:
         return value
     if field.optional:
         return f"None if (value := {value}) is None else {to_form}(value)"
+    if field.type is KprobeArgument and field.repeated:
+        # Not one call more for each: most events of policies have some.
+        each = "argument_forms[each.kind](each.value, each.label)"
+        return f"[{each} for each in value] if (value := {value}) else None"
     if field.repeated:
         return f"tuple(map({to_form}, value)) if (value := {value}) else None"
     return f"{to_form}(value) if (value := {value}) else None"
 
 
+_ARGUMENT_FORMS: dict[str, Callable[[Any, str], Any]] = {}
+"""What turns the value and the label of an argument into its form, by kind."""
+
+
 def _argument_to_form(argument: KprobeArgument) -> Any:
-    kind = argument.kind
-    value = argument.value
-    label = argument.label
-    if kind in _ARGUMENT_TO_FORM:
-        value = _ARGUMENT_TO_FORM[kind](value)
-    if not kind:
-        return {"label": label} if label else {}
-    if not label:
-        return {kind: value}
+    return _ARGUMENT_FORMS[argument.kind](argument.value, argument.label)
+
+
+def _argument_form(kind: str, field: WireField) -> Callable[[Any, str], Any]:
     # A struct and not a map, for a map would be sorted and the label stand first.
-    return _LABELLED[kind](value, label)
-
-
-_ARGUMENT_TO_FORM = {
-    kind: _to_form(field) for kind, field in ARGUMENT_KINDS.items() if not is_own_form(field)
-}
-_LABELLED = {
-    kind: msgspec.defstruct(
-        "KprobeArgument", [("value", Any, msgspec.field(name=kind)), ("label", str)], gc=False
+    form = msgspec.defstruct(
+        "KprobeArgument",
+        [("value", Any, msgspec.field(name=kind)), ("label", str, "")],
+        omit_defaults=True,
+        gc=False,
     )
-    for kind in ARGUMENT_KINDS
-}
-_process_to_form = _message_to_form(Process)
+    if is_own_form(field):
+        return form
+    to_form = _to_form(field)
+    return lambda value, label: form(to_form(value), label)
+
+
+for _kind, _field in ARGUMENT_KINDS.items():
+    _ARGUMENT_FORMS[_kind] = _argument_form(_kind, _field)
+_ARGUMENT_FORMS[""] = lambda _value, label: {"label": label} if label else {}
+_lone_pod_to_form = _compiled(Pod, _to_form)
+_process_to_form = _compiled(Process, _to_form)
 _envelope_to_form = _compiled(Event, _to_form)
+_bodies = {
+    body: (f'{{"{name}":'.encode(), _message_to_form(body)) for name, body in EVENT_BODIES.items()
+}

@@ -2,9 +2,9 @@
 
 Most messages are their own form. Where protobuf's JSON mapping differs from msgspec's (64-bit
 integers and enumerations are strings, times are text) the form is a struct of the same fields
-with text in their place. Processes are raw JSON in a form, for they are spliced and remembered;
-an argument is a map from the name of its kind to its value; an event has a field for each type of
-body.
+with text in their place. Processes and pods are raw JSON in a form, for they are spliced and
+remembered; an argument is a map from the name of its kind to its value; an event has a field for
+each type of body.
 
 The form of a message of which only some fields are wanted has these alone, and msgspec passes over
 all others. So that no wanted field is among them under its camelCase name, the form has these names
@@ -25,6 +25,7 @@ from osmia_events.model import (
     Kind,
     KprobeArgument,
     Message,
+    Pod,
     Process,
     ProcessExec,
     ProcessExit,
@@ -77,16 +78,15 @@ def _form_class(message: type[Message], selection: Selection) -> Any:
 def is_remembered(
     message: type[Message], field: WireField, selection: Selection = EVERYTHING
 ) -> bool:
-    """Tell whether a decoder should remember the processes that a field holds.
+    """Tell whether a decoder should remember the processes or pods that a field holds.
 
     The process of an exec or exit event comes once in just this form; later events that name it
     give its thread and more references. A few fields of a process are read sooner than looked up.
     """
-    return (
-        field.type is Process
-        and selection.is_whole(Process)
-        and not (message in (ProcessExec, ProcessExit) and field.name == "process")
-    )
+    if field.type is Process:
+        is_new = message in (ProcessExec, ProcessExit) and field.name == "process"
+        return selection.is_whole(Process) and not is_new
+    return field.type is Pod and selection.is_whole(Process) and selection.is_whole(Pod)
 
 
 def _member(
@@ -109,5 +109,5 @@ def _form_hint(message: type[Message], field: WireField, selection: Selection) -
         one = form_class(field.type, selection)
     if field.repeated:
         return tuple[one, ...] | None
-    # msgspec takes no union with Raw; a null stands as b"null" there.
+    # msgspec takes no union with Raw; a null stands as b"null" there, which is no form.
     return one if one is msgspec.Raw else one | None

@@ -189,10 +189,9 @@ class _RedactedBodies:
 
     def redact(self, indexes: Iterable[int]) -> None:
         """Redact the bodies that are not redacted yet."""
-        known, originals, redact = self._known, self.originals, self._redactor.redact_body
-        for at in indexes:
-            if at not in known:
-                known[at] = redact(originals[at])
+        new = [at for at in indexes if at not in self._known]
+        bodies = self._redactor.redact_bodies([self.originals[at] for at in new])
+        self._known.update(zip(new, bodies, strict=True))
 
     def all(self) -> list[EventBody | None]:
         """Return every body redacted."""

@@ -17,17 +17,18 @@ from osmia_events.redaction_patterns import RedactionPatterns
 from osmia_events.regex import PatternSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from osmia_events.config import RedactionFilterConfig
     from osmia_events.model import Event, EventBody, Process
 
 _MAX_BINARIES = 1024
+_UNKNOWN: Any = object()
 
 _ARGUMENT_FIELDS = {
     body: tuple(name for name in ("args", "return_", "data") if name in body.__struct_fields__)
     for body in EVENT_BODIES.values()
-}
+} | {type(None): ()}
 _TEXT_MEMBERS = {
     "path_arg": ("path",),
     "file_arg": ("path",),
@@ -50,6 +51,9 @@ class Redactor:
             if each.redact
         ]
         self._key = new_key(self)
+        self._of_any_binary = RedactionPatterns(
+            [pattern for _, patterns in self._filters for pattern in patterns]
+        )
         self._of_filters: dict[tuple[str, ...], RedactionPatterns] = {}
         self._of_binary: dict[str, RedactionPatterns | None] = {}
 
@@ -62,33 +66,61 @@ class Redactor:
         """Return the body of an event without secrets; the same object if there were none."""
         if body is None or not self._filters:
             return body
-        changes: dict[str, Any] = {}
-        process, parent = body.process, body.parent
-        if process is not None and (redacted := self.redact_process(process)) is not process:
-            changes["process"] = redacted
-        if parent is not None and (redacted := self.redact_process(parent)) is not parent:
-            changes["parent"] = redacted
-        if body.ancestors:
-            seen = tuple(map(self.redact_process, body.ancestors))
-            if any(map(is_not, seen, body.ancestors)):
-                changes["ancestors"] = seen
-        fields = _ARGUMENT_FIELDS[type(body)]
-        if fields and (patterns := self._patterns(process.binary if process else "")):
-            for field in fields:
-                value = getattr(body, field)
-                if value and (redacted := _redact_arguments(value, patterns)) is not value:
-                    changes[field] = redacted
-        return replace(body, **changes) if changes else body
+        return self._with_arguments_redacted(self._with_processes_redacted(body))
+
+    def redact_bodies(self, bodies: Sequence[EventBody | None]) -> list[EventBody | None]:
+        """Do as `redact_body` for some bodies, searching what their events do not share at once."""
+        if not self._filters:
+            return list(bodies)
+        if self._any_argument_may_match(bodies):
+            return [self.redact_body(body) for body in bodies]
+        redact = self._with_processes_redacted
+        return [None if body is None else redact(body) for body in bodies]
 
     def redact_process(self, process: Process) -> Process:
         """Return the process without secrets; the same object if it has none."""
         memo = process.memo
-        if memo is not None and self._key in memo:
-            known: Process | None = memo[self._key]
-        else:
+        known = _UNKNOWN if memo is None else memo.get(self._key, _UNKNOWN)
+        if known is _UNKNOWN:
             known = self._redacted(process)
             remember(process, self._key, known)
         return process if known is None else known
+
+    def _with_processes_redacted(self, body: EventBody) -> EventBody:
+        process, parent, ancestors = body.process, body.parent, body.ancestors
+        redact = self.redact_process
+        seen = None if process is None else redact(process)
+        seen_parent = None if parent is None else redact(parent)
+        if ancestors:
+            seen_ancestors = tuple(map(redact, ancestors))
+            if any(map(is_not, seen_ancestors, ancestors)):
+                return replace(body, process=seen, parent=seen_parent, ancestors=seen_ancestors)
+        if seen is process and seen_parent is parent:
+            return body
+        return replace(body, process=seen, parent=seen_parent)
+
+    def _with_arguments_redacted(self, body: EventBody) -> EventBody:
+        fields = _ARGUMENT_FIELDS[type(body)]
+        patterns = self._patterns(body.process.binary if body.process else "") if fields else None
+        if patterns is None:
+            return body
+        changes = {
+            field: redacted
+            for field in fields
+            if (value := getattr(body, field))
+            and (redacted := _redact_arguments(value, patterns)) is not value
+        }
+        return replace(body, **changes) if changes else body
+
+    def _any_argument_may_match(self, bodies: Iterable[EventBody | None]) -> bool:
+        """Say whether an argument of any event may have to be redacted: never a wrong no."""
+        texts: list[str] = []
+        for body in bodies:
+            for field in _ARGUMENT_FIELDS[type(body)]:
+                value = getattr(body, field)
+                if value and not _add_texts(texts, value if type(value) is tuple else (value,)):
+                    return True
+        return bool(texts) and self._of_any_binary.may_match(texts)
 
     def _redacted(self, process: Process) -> Process | None:
         """Return the process redacted, or None if that changes nothing."""
@@ -149,6 +181,11 @@ def _redact_arguments(value: Any, patterns: RedactionPatterns) -> Any:
 
 def _may_match(arguments: tuple[KprobeArgument, ...], patterns: RedactionPatterns) -> bool:
     texts: list[str] = []
+    return not _add_texts(texts, arguments) or (bool(texts) and patterns.may_match(texts))
+
+
+def _add_texts(texts: list[str], arguments: tuple[KprobeArgument, ...]) -> bool:
+    """Add the texts of arguments; say whether that is all in them that could be redacted."""
     for argument in arguments:
         kind = argument.kind
         if kind == "string_arg":
@@ -156,8 +193,8 @@ def _may_match(arguments: tuple[KprobeArgument, ...], patterns: RedactionPattern
         elif kind in _PATH_KINDS:
             texts.append(argument.value.path)
         elif kind in _TEXT_KINDS:
-            return True
-    return bool(texts) and patterns.may_match(texts)
+            return False
+    return True
 
 
 def _redact_argument(argument: KprobeArgument, patterns: RedactionPatterns) -> KprobeArgument:

@@ -51,6 +51,7 @@ class Corpus:
         pid = choice.randrange(300, 400_000)
         pod = parent.pod if parent else choice.choice(self._pods)
         assert pod is not None
+        pod = pod.with_container_pid(choice.randrange(1, 900))
         assert pod.container is not None
         self._now += choice.randrange(1, 1_000_000)
         binary, arguments = self._command()
@@ -136,7 +137,6 @@ class Corpus:
             name=app,
             image=Image(id=f"{image}@sha256:{self._hex(64)}", name=f"{image}:1.{number}.0"),
             start_time=START_NS - 86_400_000_000_000,
-            pid=self._random.randrange(1, 900),
         )
         return Pod(
             namespace=namespace,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from osmia_agent.process import arguments as argument_area
 from osmia_agent.process import credentials as credential_messages
 from osmia_agent.process.cgroups import container_id_of_name
@@ -21,7 +19,6 @@ from osmia_bpf.records import Credentials, ExecFlag, ExecRecord, ForkRecord, Nam
 from osmia_events.model import (
     Capabilities,
     EnvVar,
-    Pod,
     Process,
     ProcessCredentials,
     UserRecord,
@@ -102,7 +99,7 @@ class ProcessBuilder:
             flags_text(_EXECVE | _IN_INIT_TREE if in_init_tree else _EXECVE),
             record.ktime_ns + self.clock.monotonic_offset_ns,
             parent.auid,
-            parent.pod and _with_pid(parent.pod, record.nspid),
+            parent.pod and parent.pod.with_container_pid(record.nspid),
             parent.docker,
             parent.exec_id,
             1,  # refcnt, the contract's mark of a process that has executed nothing
@@ -273,9 +270,3 @@ class ProcessBuilder:
 
 def _first_of_its_namespace(process: ForkRecord | ExecRecord | ScannedProcess) -> bool:
     return process.nspid == 1 and process.pid_ns_level > 0
-
-
-def _with_pid(pod: Pod, nspid: int) -> Pod:
-    if pod.container is None:
-        return pod
-    return replace(pod, container=replace(pod.container, pid=nspid))

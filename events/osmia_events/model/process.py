@@ -33,8 +33,15 @@ class Container(Message):
     security_context: SecurityContext | None = None
 
 
-class Pod(Message):
-    """The pod that a process runs in."""
+class Pod(Message, eq=False):
+    """The pod that a process runs in, with the container that it runs in.
+
+    `memo` is as that of a process, but for stages to use only if it is there: one object stands
+    for the pod in many processes then. It is shared by copies that `with_container_pid` makes, so
+    what is kept there must hold for the pod whatever the pid.
+    """
+
+    besides_fields: ClassVar[frozenset[str]] = frozenset({"memo"})
 
     namespace: str = ""
     name: str = ""
@@ -44,6 +51,29 @@ class Pod(Message):
     workload: str = ""
     workload_kind: str = ""
     pod_annotations: dict[str, str] = field(default_factory=dict)
+    memo: dict[Any, Any] | None = None
+
+    def with_container_pid(self, pid: int) -> Self:
+        """Return the pod for a process of its container that is `pid` there; the memo is shared."""
+        if self.container is None:
+            return self
+        if self.memo is None:
+            self.memo = {}
+        return structs.replace(self, container=structs.replace(self.container, pid=pid))
+
+    def replaced(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed and nothing remembered."""
+        return structs.replace(self, memo=None, **changes)
+
+    def __copy__(self) -> Self:
+        return self.replaced()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Pod):
+            return NotImplemented
+        return structs.astuple(self)[:-1] == structs.astuple(other)[:-1]
+
+    __hash__ = object.__hash__
 
 
 class Capabilities(Message):

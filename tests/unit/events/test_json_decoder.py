@@ -217,6 +217,20 @@ def test_process_and_parent_may_be_the_same_object() -> None:
     assert bodies[1].process is bodies[1].parent
 
 
+def test_pods_met_more_than_once_become_one_object() -> None:
+    pod = Pod("n", "p", pod_labels={"a": "b"})
+    lines = [encode(Event(ProcessExec(Process(pid=each, pod=pod)))) for each in range(4)]
+    decoder = JsonDecoder()
+
+    first, second, *others = [decoder.decode(line).body for line in lines]
+
+    pods = [each.process.pod for each in (first, second, *others) if each and each.process]
+    assert pods == [pod] * 4
+    assert pods[0] is not pods[1]
+    assert pods[1] is pods[2] is pods[3]
+    assert [each.memo for each in pods if each] == [None, {}, {}, {}]
+
+
 def test_no_more_processes_are_remembered_than_allowed() -> None:
     lines = [kprobe_of(pid) for pid in (0, 0, 1, 1, 2, 2, 2, 0)]
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from google.protobuf import json_format
 from hypothesis import given
@@ -37,6 +36,7 @@ from osmia_events.model import (
 )
 from osmia_events.protobuf import to_protobuf
 from tests.strategies import broken_texts, events, every_argument, every_field
+from tests.strategies import messages as messages_of
 
 encode = JsonEncoder().encode
 
@@ -207,19 +207,27 @@ def test_a_process_is_written_once_and_remembered_in_its_memo() -> None:
     assert process.replaced(binary="/bin/b").memo is None
 
 
-def test_a_view_gives_the_json_of_processes_parents_and_ancestors() -> None:
-    def view(process: Process) -> msgspec.Raw:
-        return msgspec.Raw(json.dumps({"seen": process.binary}).encode())
+def test_copies_of_a_shared_pod_are_written_with_their_containers_pid() -> None:
+    container = Container('id "pid":0', '"pid":0', pid=7)
+    pod = Pod("n", "p", container=container, pod_labels={"pid": "0", '"pid":0': '"pid":0'})
+    alone = [structs.replace(pod, container=structs.replace(container, pid=pid)) for pid in (0, 9)]
+    shared = [pod.with_container_pid(pid) for pid in (0, 9)]
 
-    exec_ = ProcessExec(Process(binary="a"), Process(binary="b"), (Process(binary="c"),))
+    assert [encode_message(Process(pod=each)) for each in shared] == [
+        encode_message(Process(pod=each)) for each in alone
+    ]
+    assert shared[0].memo is shared[1].memo
+    assert list(shared[0].memo or {}) == ["json"]
 
-    assert json.loads(JsonEncoder(view).encode(Event(exec_))) == {
-        "process_exec": {
-            "process": {"seen": "a"},
-            "parent": {"seen": "b"},
-            "ancestors": [{"seen": "c"}],
-        }
-    }
+
+@given(messages_of(Pod))
+def test_a_shared_pod_is_written_as_a_lone_one(pod: Pod) -> None:
+    shared = pod.replaced()
+    shared.memo = {}
+
+    assert [encode_message(Process(pod=shared)) for _ in range(2)] == [
+        encode_message(Process(pod=pod))
+    ] * 2
 
 
 @given(st.lists(events(), max_size=4))

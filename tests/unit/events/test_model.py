@@ -11,11 +11,13 @@ from osmia_events import messages
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
+    Container,
     Event,
     EventType,
     Kind,
     KprobeArgument,
     Message,
+    Pod,
     Process,
     ProcessExec,
     ProcessThrottle,
@@ -107,6 +109,21 @@ def test_the_memo_is_neither_copied_nor_compared() -> None:
     assert process.replaced(uid=0).memo is None
     assert copy.copy(process).memo is None
     assert "memo" not in {field.name for field in wire_fields(Process)}
+
+
+def test_the_memo_of_a_pod_is_shared_by_copies_for_other_pids_alone() -> None:
+    pod = Pod(name="p", container=Container(name="c"))
+
+    first, second = pod.with_container_pid(1), pod.with_container_pid(2)
+
+    assert first.container == Container(name="c", pid=1)
+    assert first.memo is second.memo is pod.memo is not None
+    assert first != second
+    assert first == Pod(name="p", container=Container(name="c", pid=1))
+    assert first.replaced(name="q").memo is None
+    assert copy.copy(first).memo is None
+    assert Pod(name="no container").with_container_pid(1) == Pod(name="no container")
+    assert "memo" not in {field.name for field in wire_fields(Pod)}
 
 
 def test_json_alone_does_not_load_protobuf() -> None:

@@ -32,7 +32,7 @@ from osmia_events.model import (
 )
 from osmia_events.protobuf import to_protobuf
 from osmia_events.redaction import Redactor, texts_of
-from tests.strategies import events
+from tests.strategies import bodies, events
 
 TOKEN = r"token=(\S+)"
 
@@ -237,6 +237,16 @@ def test_no_encoder_shows_any_run_of_a_secret(body: Any) -> None:
     runs = {SECRET[at : at + 3] for at in range(len(SECRET) - 2)}
     for output in outputs:
         assert not [run for run in runs if run in output]
+
+
+@given(st.lists(st.none() | _BODIES | bodies(), max_size=5))
+def test_events_at_once_are_redacted_as_one_by_one(some: list[Any]) -> None:
+    filters = [{"redact": [TOKEN, "^(text)"]}, {"binary_regex": "/x", "redact": "(a)"}]
+
+    together = redactor(*filters).redact_bodies(some)
+
+    assert together == [redactor(*filters).redact_body(body) for body in some]
+    assert redactor().redact_bodies(some) == some
 
 
 @given(events())
