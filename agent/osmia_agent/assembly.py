@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from osmia_agent.export import FileSink, StdoutSink, Writer
 from osmia_agent.kernel.compiler import BytecodeCache, Job, compile_job
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
-from osmia_agent.process.hierarchies import v1_controller
+from osmia_agent.process.cgroup_index import CgroupIndex
+from osmia_agent.process.hierarchies import mounted, v1_controller
 from osmia_agent.process.scan import Scanner
 from osmia_agent.process.table import ProcessTable
 from osmia_agent.process.users import UserNames
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from osmia_agent.export import Sink
+    from osmia_agent.process.cgroup_index import CgroupListener
     from osmia_agent.process.clock import Clock
     from osmia_agent.process.procfs import ProcFs
     from osmia_agent.settings.model import Settings
@@ -40,9 +42,14 @@ def user_names(settings: Settings, procfs: ProcFs) -> UserNames | None:
 
 
 def process_table(
-    settings: Settings, procfs: ProcFs, clock: Clock, node_name: str, users: UserNames | None
+    settings: Settings,
+    procfs: ProcFs,
+    clock: Clock,
+    node_name: str,
+    users: UserNames | None,
+    cgroup_listener: CgroupListener,
 ) -> ProcessTable:
-    """Return an empty process table."""
+    """Return an empty process table; `cgroup_listener` is told of cgroups in containers."""
     names = settings.filter_environment_variables
     detail = ProcessDetail(
         credentials=settings.enable_process_cred,
@@ -50,8 +57,9 @@ def process_table(
         environment=settings.enable_process_environment_variables,
         environment_names=frozenset(names) if names else None,
     )
+    cgroups = CgroupIndex(mounted(procfs.path, v1_controller(procfs.path)), cgroup_listener)
     return ProcessTable(
-        ProcessBuilder(node_name, clock, procfs.host_namespaces(), detail, users),
+        ProcessBuilder(node_name, clock, procfs.host_namespaces(), detail, users, cgroups),
         Scanner(procfs, environment=settings.enable_process_environment_variables),
         capacity=settings.process_cache_size,
         ancestors="base" in settings.enable_ancestors,

@@ -26,6 +26,7 @@ from osmia_agent.process.clock import Clock
 from osmia_agent.process.procfs import ProcFs
 from osmia_agent.replay import Pace, Replay, open_recording
 from osmia_agent.sensors.lifecycle import LifecycleEvents, Origin
+from osmia_agent.sensors.workloads import Workloads
 from osmia_agent.settings import SettingsError, load_settings
 from osmia_agent.settings.node import node_names
 from osmia_agent.settings.values import parse_listen_address
@@ -143,7 +144,8 @@ def _kernel(
     users = assembly.user_names(settings, procfs)
     if users:
         upkeep.append(users.refresh)
-    table = assembly.process_table(settings, procfs, clock, node, users)
+    workloads = Workloads(sensor.selections)
+    table = assembly.process_table(settings, procfs, clock, node, users, workloads)
     lifecycle = LifecycleEvents(table, clock, Origin(node, settings.cluster_name))
     loop = EventLoop(sensor, lifecycle, table, clock, consumers, health, upkeep=upkeep)
     return loop, replace(

@@ -133,8 +133,9 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "upid": ("nr", "ns"),
     "pid": ("level", "numbers"),
     "css_set": ("subsys", "dfl_cgrp"),
-    "cgroup_subsys_state": ("cgroup",),
-    "cgroup": ("kn", "level", "root"),
+    "cgroup_subsys_state": ("cgroup", "parent"),
+    "cgroup": ("kn", "level", "root", "self"),
+    "cgroup_root": ("subsys_mask",),
     "kernfs_node": ("name", "id"),
     "fs_struct": ("pwd", "root"),
     "path": ("mnt", "dentry"),
@@ -210,6 +211,8 @@ def base_sensor(
         _tracepoint(btf, "on_exit", "sched_process_exit"),
         on_exec,
         _tracepoint(btf, "on_fork", "sched_process_fork"),
+        _tracepoint(btf, "on_cgroup_made", "cgroup_mkdir"),
+        _tracepoint(btf, "on_cgroup_removed", "cgroup_rmdir"),
     ]
     defines = {f"PROBE_{kind.name}": number for kind, number in _PROBE_NUMBERS.items()}
     if len(btf.tracepoint_arguments("sched_process_exit") or ()) > 1:
@@ -227,8 +230,8 @@ def base_sensor(
         if probe:
             programs.insert(0, probe)
             defines["PRIVILEGES_PROBE"] = _PROBE_NUMBERS[probe.kind]
-    files = ["records.h", "read.h", "kernel.h", "lifecycle.h"]
-    files += ["fork.bpf.c", "privileges.bpf.c", "exec.bpf.c", "exit.bpf.c"]
+    files = ["records.h", "read.h", "kernel.h", "cgroup.h", "lifecycle.h"]
+    files += ["fork.bpf.c", "privileges.bpf.c", "exec.bpf.c", "exit.bpf.c", "cgroup.bpf.c"]
     iterator = btf.find("bpf_iter_task", Kind.FUNC)
     if iterator is not None and ProgramKind.ITERATOR in kinds:
         files.append("tasks.bpf.c")

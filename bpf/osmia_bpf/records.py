@@ -28,6 +28,7 @@ class RecordKind(IntEnum):
     EXEC = 2
     EXIT = 3
     DATA = 4
+    CGROUP = 5
 
 
 class ForkFlag(IntFlag):
@@ -68,6 +69,17 @@ class DataKind(IntEnum):
 
     ARGUMENTS = 1
     ENVIRONMENT = 2
+
+
+class CgroupChange(IntEnum):
+    """What happened to a cgroup."""
+
+    MADE = 1
+    REMOVED = 2
+
+
+CGROUP_V1_ID = 1 << 63
+"""Mark of an id of a v1 hierarchy: each hierarchy numbers its cgroups by itself."""
 
 
 class ForkRecord(NamedTuple):
@@ -199,9 +211,20 @@ class DataRecord(NamedTuple):
     data: bytes
 
 
+class CgroupRecord(NamedTuple):
+    """A cgroup is new or gone, in the hierarchy that names the containers or the unified one."""
+
+    change: int
+    ktime_ns: int
+    cgroup_id: int
+    parent_id: int
+    name: bytes
+
+
 _FORK = struct.Struct("=IIQIIQQIIQQQ")
 _EXIT = struct.Struct("=IIQIIQQI4x")
 _DATA = struct.Struct("=IIIIQQI4x")
+_CGROUP = struct.Struct("=IIQQQI4x")
 _CREDENTIALS = "10I3Q"
 _NAMESPACES = "10I"
 _EXEC = struct.Struct(f"=IIQIIQQIIQQ{_CREDENTIALS}{_NAMESPACES}10I")
@@ -213,7 +236,7 @@ _CREDENTIALS_AT = 11
 _NAMESPACES_AT = _CREDENTIALS_AT + len(Credentials._fields)
 _LINKS_AT = _NAMESPACES_AT + len(Namespaces._fields)
 
-Record = ForkRecord | ExecRecord | ExitRecord | DataRecord
+Record = ForkRecord | ExecRecord | ExitRecord | DataRecord | CgroupRecord
 
 
 # The named tuples' own constructors check and convert what the layouts here have settled.
@@ -262,6 +285,14 @@ def _data(record: bytes) -> DataRecord:
     return DataRecord(tgid, start, count, data_kind, offset, data)
 
 
+def _cgroup(record: bytes) -> CgroupRecord:
+    _, change, ktime_ns, cgroup_id, parent_id, size = _CGROUP.unpack_from(record)
+    name = record[_CGROUP.size : _CGROUP.size + size]
+    if len(name) < size:
+        raise RecordError(f"cgroup record has {len(name)} bytes of {size}")
+    return CgroupRecord(change, ktime_ns, cgroup_id, parent_id, name)
+
+
 def _exec(record: bytes) -> ExecRecord:
     values = _EXEC.unpack_from(record)
     filename_size, cgroup_name_size, cwd_size, inline_arguments, inline_environment = values[-5:]
@@ -295,4 +326,5 @@ _DECODERS: dict[int, Callable[[bytes], Record]] = {
     RecordKind.EXEC: _exec,
     RecordKind.EXIT: _exit,
     RecordKind.DATA: _data,
+    RecordKind.CGROUP: _cgroup,
 }

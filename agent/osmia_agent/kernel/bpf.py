@@ -111,12 +111,15 @@ def create_map(
 
 
 def _element(
-    command: _Command, fd: int, key: bytes, value: ctypes.Array[ctypes.c_char], flags: int = 0
+    command: _Command,
+    fd: int,
+    key: bytes,
+    value: ctypes.Array[ctypes.c_char] | None = None,
+    flags: int = 0,
 ) -> None:
     key_buffer = ctypes.create_string_buffer(key, len(key))
-    attributes = struct.pack(
-        "=I4xQQQ", fd, ctypes.addressof(key_buffer), ctypes.addressof(value), flags
-    )
+    address = 0 if value is None else ctypes.addressof(value)
+    attributes = struct.pack("=I4xQQQ", fd, ctypes.addressof(key_buffer), address, flags)
     _bpf(command, attributes, "map element")
 
 
@@ -135,7 +138,7 @@ def update(fd: int, key: bytes, value: bytes, flags: int = 0) -> None:
 
 def delete(fd: int, key: bytes) -> None:
     """Remove a key; raise `BpfError` with ENOENT if it is not there."""
-    _element(_Command.MAP_DELETE_ELEM, fd, key, ctypes.create_string_buffer(1))
+    _element(_Command.MAP_DELETE_ELEM, fd, key)
 
 
 def load_program(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Sources,
     )
 
-OPCODES = {"exec": "5", "exit": "7", "fork": "23", "data": "24"}
+OPCODES = {"exec": "5", "exit": "7", "fork": "23", "data": "24", "cgroup": "25"}
 """Upstream's numbers of the messages that records correspond to."""
 
 FLAGS = (

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from osmia_agent.process import arguments as argument_area
 from osmia_agent.process import credentials as credential_messages
-from osmia_agent.process.cgroups import container_id_of_name
+from osmia_agent.process.cgroup_index import CgroupIndex
 from osmia_agent.process.chunks import MAX_STRING_BYTES, ChunkStore
 from osmia_agent.process.flags import UNKNOWN, ProcessFlag, flags_text, of_exec_record, of_sizes
 from osmia_agent.process.identity import ExecIds, ImageKey, parse
 from osmia_agent.process.namespaces import NamespaceMessages
 from osmia_agent.process.paths import absolute, working_directory
+from osmia_agent.process.pods import PodIdentity
 from osmia_agent.process.procfs import NO_AUID
 from osmia_agent.process.text import text
 from osmia_bpf.records import Credentials, ExecFlag, ExecRecord, ForkRecord, Namespaces
@@ -53,7 +54,8 @@ class ProcessBuilder:
     """Builds the processes of one node.
 
     `host` are the namespaces of process 1. `users`, if given, names the users of processes that
-    see the host's files and users.
+    see the host's files and users. `cgroups` and `pods`, if given, tell which container and which
+    pod a process is in; without them the name of its cgroup tells the container alone.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class ProcessBuilder:
         host: Namespaces,
         detail: ProcessDetail,
         users: UserNames | None = None,
+        cgroups: CgroupIndex | None = None,
+        pods: PodIdentity | None = None,
     ) -> None:
         self.exec_ids = ExecIds(node_name)
         self.clock = clock
@@ -70,6 +74,8 @@ class ProcessBuilder:
         self._detail = detail
         self._namespaces = NamespaceMessages(host)
         self._users = users
+        self.cgroups = CgroupIndex(()) if cgroups is None else cgroups
+        self.pods = PodIdentity() if pods is None else pods
 
     def kernel(self) -> Process:
         """Return pid 0: the parent of the first processes."""
@@ -123,6 +129,7 @@ class ProcessBuilder:
         """
         tgid = record.tgid
         credentials = record.credentials
+        place = self.cgroups.place(record.cgroup_id, record.cgroup_name)
         cwd, cwd_flags = working_directory(record.cwd, record.flags)
         area, whole = self.chunks.arguments(record)
         shown = argument_area.without_program_name(area)
@@ -145,18 +152,20 @@ class ProcessBuilder:
         if in_init_tree:
             flags |= _IN_INIT_TREE
         cap, process_credentials = self._credentials(credentials)
+        binary = absolute(text(record.filename), cwd)
+        arguments = argument_area.joined(shown, cwd_follows=not cwd_flags)
         return Process(
             self.exec_ids.of(tgid, record.start_boottime_ns, record.exec_count),
             tgid,
             credentials.euid,
             cwd,
-            absolute(text(record.filename), cwd),
-            argument_area.joined(shown, cwd_follows=not cwd_flags),
+            binary,
+            arguments,
             flags_text(flags),
             record.ktime_ns + self.clock.monotonic_offset_ns,
             credentials.auid,
-            None,
-            container_id_of_name(record.cgroup_name),
+            self.pods.pod(place, record.nspid, binary, arguments),
+            place.container,
             parent.exec_id,
             0,
             cap,
@@ -208,6 +217,9 @@ class ProcessBuilder:
             variables = argument_area.environment(area, self._detail.environment_names)
             if len(scanned.environment) > MAX_STRING_BYTES:
                 flags |= _ERROR_ENVS
+        # A process may have written over its arguments, and padded them with NULs.
+        arguments = argument_area.joined(shown, cwd_follows=False)
+        place = scanned.place
         credentials = scanned.credentials
         cap, process_credentials = self._credentials(credentials)
         return Process(
@@ -216,12 +228,12 @@ class ProcessBuilder:
             uid=credentials.euid if credentials else None,
             cwd=cwd,
             binary=binary,
-            # A process may have written over its arguments, and padded them with NULs.
-            arguments=argument_area.joined(shown, cwd_follows=False),
+            arguments=arguments,
             flags=flags_text(flags),
             start_time=self.clock.of_boottime(scanned.key.start_boottime_ns),
             auid=credentials.auid if credentials else None,
-            docker=scanned.container_id,
+            pod=self.pods.pod(place, scanned.nspid, binary, arguments),
+            docker=place.container,
             parent_exec_id=parent.exec_id,
             cap=cap,
             ns=self._namespaces.of(scanned.namespaces) if self._detail.namespaces else None,

@@ -86,10 +86,12 @@ class Completion:
             scanned.key,
             self._builder.scanned(scanned, parent.process),
             parent,
+            nspid=scanned.nspid,
             exact=scanned.exact,
             kernel_thread=scanned.kernel_thread,
         )
         self._store.add(image)
+        self._builder.pods.note(image, scanned.place)
         return image
 
     def _newest_or_proc(self, tgid: int) -> ProcessImage:

@@ -40,6 +40,7 @@ class ProcessImage:
         "forked",
         "kernel_thread",
         "key",
+        "nspid",
         "parent",
         "process",
         "state",
@@ -52,6 +53,7 @@ class ProcessImage:
         process: Process,
         parent: ProcessImage | None,
         *,
+        nspid: int = 0,
         exact: bool = True,
         forked: bool = False,
         kernel_thread: bool = False,
@@ -59,6 +61,8 @@ class ProcessImage:
         self.key = key
         self.process = process
         self.parent = parent
+        self.nspid = nspid
+        """The process's number in its own pid namespace."""
         self.exact = exact
         self.forked = forked
         """The process has executed nothing since it was forked."""

@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from osmia_agent.process.cgroups import container_id_of_file
+from osmia_agent.process.cgroups import CgroupPlace, place_of_file
 from osmia_agent.process.chunks import MAX_STRING_BYTES
 from osmia_bpf.records import Credentials, Namespaces
 
@@ -127,9 +127,9 @@ class ProcFs:
         """Read the environment area: at most one byte more than the bound."""
         return self._read(tgid, b"environ", MAX_STRING_BYTES + 1)
 
-    def container_id(self, tgid: int) -> str:
-        """Read the container id, cut as events show it; empty if there is none."""
-        return container_id_of_file(self._read(tgid, b"cgroup"))
+    def place(self, tgid: int) -> CgroupPlace:
+        """Read in which containers a process is."""
+        return place_of_file(self._read(tgid, b"cgroup"))
 
     def _auid(self, tgid: int) -> int:
         content = self._read(tgid, b"loginuid")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from osmia_agent.process.cgroups import NOWHERE, CgroupPlace
 from osmia_agent.process.identity import ImageKey
 from osmia_agent.process.procfs import TICK_NS, ProcFs, ProcStat
 from osmia_bpf.records import Credentials, ExecFlag, Namespaces, TaskRecord
@@ -41,7 +42,7 @@ class ScannedProcess(NamedTuple):
     """argv[0] included, each with its closing NUL."""
     environment: bytes = b""
     cwd: bytes = b""
-    container_id: str = ""
+    place: CgroupPlace = NOWHERE
 
 
 class Scan(NamedTuple):
@@ -156,7 +157,7 @@ class Scanner:
             arguments=procfs.arguments(tgid),
             environment=procfs.environment(tgid) if self._environment else b"",
             cwd=procfs.cwd(tgid),
-            container_id=procfs.container_id(tgid),
+            place=procfs.place(tgid),
         )
         # Strings of a process that took over the pid meanwhile must not go under this identity.
         again = procfs.stat(tgid)

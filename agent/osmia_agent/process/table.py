@@ -23,6 +23,7 @@ from osmia_agent.process.identity import ImageKey
 from osmia_agent.process.image import ImageState, ProcessImage
 from osmia_agent.process.image_store import ImageStore
 from osmia_bpf.records import (
+    CgroupRecord,
     DataRecord,
     ExecRecord,
     ExitRecord,
@@ -86,6 +87,7 @@ class ProcessTable:
         self._exited_before: dict[tuple[int, int], ProcessImage] = {}
         self._vanished: list[ProcessImage] = []
         self._vanished_before: list[ProcessImage] = []
+        builder.pods.images = self.store.images.values
 
     def __len__(self) -> int:
         return len(self.store.images)
@@ -93,6 +95,10 @@ class ProcessTable:
     def data(self, record: DataRecord) -> None:
         """Keep a piece of arguments or environment for the exec record that follows."""
         self._builder.chunks.add(record)
+
+    def cgroup(self, record: CgroupRecord) -> None:
+        """Take note of a cgroup that came or went."""
+        self._builder.cgroups.apply(record)
 
     def fork(self, record: ForkRecord) -> ProcessImage | None:
         """Add a child; return its image, or None if it is known already."""
@@ -112,10 +118,12 @@ class ProcessTable:
             ImageKey(tgid, start, record.exec_count),
             self._builder.forked(record, parent.process),
             parent,
+            nspid=record.nspid,
             forked=True,
             kernel_thread=bool(record.flags & _KERNEL_THREAD),
         )
         self.store.add(image)
+        self._want_pod(image, record.cgroup_id)
         if image.kernel_thread:
             # No exit record will come. It stays for the case that it executes a file at once, as
             # the kernel's helpers do.
@@ -152,8 +160,10 @@ class ProcessTable:
             ImageKey(tgid, start, record.exec_count),
             self._builder.executed(record, parent_process, flags, in_tree=in_tree),
             parent,
+            nspid=record.nspid,
         )
         self.store.add(image)
+        self._want_pod(image, record.cgroup_id, record.cgroup_name)
         return Lineage(
             image,
             self._builder.for_exec_event(record, image.process),
@@ -226,6 +236,7 @@ class ProcessTable:
         still be on its way: they end when it has not come by the end of the next batch. Threads
         of the kernel are added, but have no event. Raises OSError if `/proc` cannot be listed.
         """
+        self._builder.cgroups.scan()
         scan = self._scanner.scan(tasks, again)
         for tgid, image in self._newest.items():
             if image.state != _LIVE:
@@ -248,6 +259,11 @@ class ProcessTable:
             if not image.kernel_thread:
                 found.append(self.lineage(image, ancestors=self._ancestors))
         return found
+
+    def _want_pod(self, image: ProcessImage, cgroup_id: int, cgroup_name: bytes = b"") -> None:
+        if image.process.docker and image.process.pod is None:
+            builder = self._builder
+            builder.pods.note(image, builder.cgroups.place(cgroup_id, cgroup_name))
 
     def _parent_of(self, image: ProcessImage) -> Process | None:
         if image.parent is None:

@@ -11,6 +11,7 @@ from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.loader import ProgramSet
 from osmia_agent.kernel.ring import Ring, open_ring, ring_bytes
 from osmia_agent.metrics.sources import RecordCounts
+from osmia_agent.sensors.selections import SelectionMap
 from osmia_bpf.programs import Compiled, ProgramKind
 from osmia_bpf.records import RecordError, RecordKind, TaskRecord, decode_tasks
 
@@ -32,6 +33,8 @@ class BaseSensor:
         self._programs = programs
         self._counts_fd = programs.map_fd(_COUNTS)
         self.ring = ring
+        self.selections = SelectionMap(programs.map_fd("selections"))
+        """Which policies apply to the processes in a container."""
         self._has_iterator = has_iterator
 
     @classmethod

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.process.wait_status import exit_status, signal_name
 from osmia_bpf.records import (
+    CgroupRecord,
     DataRecord,
     ExecRecord,
     ExitRecord,
@@ -74,6 +75,8 @@ class LifecycleEvents:
                     events.append(self._exit_event(exited, record))
             elif type(record) is DataRecord:
                 table.data(record)
+            elif type(record) is CgroupRecord:
+                table.cgroup(record)
         return events
 
     def _exec_event(self, lineage: Lineage, time_ns: int | None) -> Event:

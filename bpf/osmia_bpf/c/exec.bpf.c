@@ -82,7 +82,8 @@ int on_exec(u64 *ctx)
     record->nspid = own.nr;
     record->start_boottime_ns = start_boottime(task);
     record->exec_count = task->self_exec_id;
-    record->cgroup_id = cgroup_id(task);
+    struct task_cgroup cgroup = cgroup_of(task);
+    record->cgroup_id = cgroup.id;
     read_credentials(task, &record->credentials);
 #ifdef WITH_NAMESPACES
     read_namespaces(task, own.ns, &record->namespaces);
@@ -106,7 +107,7 @@ int on_exec(u64 *ctx)
 
     u32 at = record->filename_size & (FILENAME_BYTES - 1);
     size = bpf_probe_read_kernel_str(&s->strings[at], CGROUP_NAME_BYTES,
-                                     (void *)cgroup_node(task)->name);
+                                     (void *)cgroup.node->name);
     record->cgroup_name_size = size > 0 ? size - 1 : 0;
 
     start_walk(s, task);

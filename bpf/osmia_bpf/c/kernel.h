@@ -27,26 +27,6 @@ inlined struct upid own_upid(struct task_struct *task, u32 *level)
     return own;
 }
 
-// What a container runtime names: the task's cgroup in a mounted v1 hierarchy of the memory or pids
-// controller if it has left the root there, else the one in the unified hierarchy.
-inlined struct kernfs_node *cgroup_node(struct task_struct *task)
-{
-    struct css_set *set = task->cgroups;
-    struct cgroup *unified = set->dfl_cgrp;
-#ifdef CGROUP_V1_SUBSYSTEM
-    struct cgroup_subsys_state *state = set->subsys[CGROUP_V1_SUBSYSTEM];
-    struct cgroup *legacy = state->cgroup;
-    if (legacy->root != unified->root && legacy->level > 0)
-        return legacy->kn;
-#endif
-    return unified->kn;
-}
-
-inlined u64 cgroup_id(struct task_struct *task)
-{
-    return task->cgroups->dfl_cgrp->kn->id;
-}
-
 inlined void read_credentials(struct task_struct *task, struct credentials *to)
 {
     // Volatile, so that each field is loaded alone: the verifier refuses a load of two at once.

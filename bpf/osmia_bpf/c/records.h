@@ -5,7 +5,8 @@ enum record_kind {
     RECORD_EXEC = 2,
     RECORD_EXIT = 3,
     RECORD_DATA = 4,
-    RECORD_KINDS = 5,
+    RECORD_CGROUP = 5,
+    RECORD_KINDS = 6,
 };
 
 enum fork_flag {
@@ -36,8 +37,13 @@ enum data_kind {
     DATA_ENVIRONMENT = 2,
 };
 
+enum cgroup_change {
+    CGROUP_MADE = 1,
+    CGROUP_REMOVED = 2,
+};
+
 #define FILENAME_BYTES 4096
-#define CGROUP_NAME_BYTES 128
+#define CGROUP_NAME_BYTES 256  // the longest and its NUL
 #define CWD_BYTES 4096
 #define INLINE_BYTES 4096  // of arguments, and again of environment, in the exec record itself
 #define CHUNK_BYTES 8192   // of either in one data record
@@ -94,6 +100,15 @@ struct exec_record {
     u32 environment_size, environment_before;
     // Lengths in bytes of the strings behind this header, in this order, without closing NULs.
     u32 filename_size, cgroup_name_size, cwd_size, inline_arguments_size, inline_environment_size;
+};
+
+// A cgroup of the unified hierarchy or of the v1 hierarchy that names the containers.
+struct cgroup_record {
+    u32 kind, change;
+    u64 ktime_ns;
+    u64 cgroup_id, parent_id;
+    u32 name_size, unused;
+    char name[CGROUP_NAME_BYTES];  // sent as long as it is
 };
 
 struct task_record {

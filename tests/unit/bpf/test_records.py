@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from osmia_bpf import records
 from osmia_bpf.programs import c_source
 
-KINDS = {"fork": 1, "exec": 2, "exit": 3, "data": 4}
+KINDS = {"fork": 1, "exec": 2, "exit": 3, "data": 4, "cgroup": 5}
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def c_facts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
     header = c_source("records.h")
     constants = re.findall(
-        r"^\s*((?:FORK|EXEC|EXIT|DATA|RECORD)_[A-Z]+(?:_[A-Z]+)*) = ", header, re.MULTILINE
+        r"^\s*((?:FORK|EXEC|EXIT|DATA|CGROUP|RECORD)_[A-Z]+(?:_[A-Z]+)*) = ", header, re.MULTILINE
     )
     constants += re.findall(r"^#define (\w+)", header, re.MULTILINE)
     places = [
@@ -35,12 +35,13 @@ def c_facts(tmp_path_factory):
         ("exec_record", "filename_size"),
         ("task_record", "credentials"),
         ("task_record", "comm"),
+        ("cgroup_record", "name"),
     ]
     source = "typedef unsigned int u32; typedef unsigned long long u64;\n" + header
     source += "#include <stdio.h>\n#include <stddef.h>\nint main(void) {\n"
     for name in constants:
         source += f'printf("{name} %lld\\n", (long long)({name}));\n'
-    for kind in ("fork", "exec", "exit", "data", "task"):
+    for kind in ("fork", "exec", "exit", "data", "task", "cgroup"):
         source += f'printf("sizeof.{kind} %zu\\n", sizeof(struct {kind}_record));\n'
     for name, field in places:
         source += f'printf("{name}.{field} %zu\\n", offsetof(struct {name}, {field}));\n'
@@ -56,6 +57,7 @@ def test_sizes(c_facts):
     assert records._EXEC.size == c_facts["sizeof.exec"]
     assert records._TASK.size == c_facts["sizeof.task"]
     assert records._DATA.size == c_facts["data_record.data"]
+    assert records._CGROUP.size == c_facts["cgroup_record.name"]
 
 
 def test_flags_and_kinds(c_facts):
@@ -65,6 +67,7 @@ def test_flags_and_kinds(c_facts):
         "EXEC": records.ExecFlag,
         "EXIT": records.ExitFlag,
         "DATA": records.DataKind,
+        "CGROUP": records.CgroupChange,
     }
     for prefix, enum in pairs.items():
         for member in enum:
@@ -114,6 +117,8 @@ def test_fork_exit_data():
     assert records.decode(records._EXIT.pack(*exit_record)) == exit_record
     data = records._DATA.pack(4, 2, 100, 3, 200, 300, 8191) + b"abcdefgh"
     assert records.decode(data) == records.DataRecord(100, 200, 300, 2, 8191, b"abc")
+    cgroup = records._CGROUP.pack(5, 1, 100, 200, 300, 4) + b"pod1"
+    assert records.decode(cgroup) == records.CgroupRecord(1, 100, 200, 300, b"pod1")
 
 
 def test_tasks():
@@ -144,6 +149,7 @@ def test_every_prefix_of_a_record_is_refused(c_facts, kind):
         2: exec_bytes(c_facts, b"f", b"g", b"c", b"a", b"e"),
         3: bytes(records._EXIT.size),
         4: records._DATA.pack(4, 1, 1, 5, 1, 1, 0) + b"12345",
+        5: records._CGROUP.pack(5, 1, 1, 1, 1, 4) + b"1234",
     }[kind]
     whole = struct.pack("=I", kind) + whole[4:]
     records.decode(whole)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from osmia_agent.process.cgroups import CgroupPlace
 from osmia_agent.process.chunks import MAX_STRING_BYTES
 from osmia_agent.process.identity import ExecIds, ImageKey
 from osmia_agent.process.scan import ScannedProcess
@@ -286,7 +287,7 @@ def scanned(**other) -> ScannedProcess:
         "executable": b"/usr/bin/prog",
         "arguments": b"name\0a b\0c\0",
         "cwd": b"/work",
-        "container_id": ID[:31],
+        "place": CgroupPlace((ID[:31],)),
     }
     return ScannedProcess(**(fields | other))
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osmia_agent.process.cgroups import NOWHERE
 from osmia_agent.process.chunks import MAX_STRING_BYTES
 from osmia_agent.process.procfs import NO_AUID, TICK_NS, ProcFs, ProcStat
 from osmia_bpf.records import Credentials, Namespaces
@@ -72,7 +73,7 @@ def test_strings():
     assert procfs.cwd(300) == b"/srv/app"
     assert procfs.arguments(300) == b"/app/worker\0--name\0two words\0\0last\0"
     assert procfs.environment(1) == b"HOME=/\0TERM=linux\0"
-    assert procfs.container_id(300) == "551e161c47d8ff0eb665438a7bcd5b4"
+    assert procfs.place(300).container == "551e161c47d8ff0eb665438a7bcd5b4"
 
 
 def test_strings_that_cannot_be_read():
@@ -80,7 +81,7 @@ def test_strings_that_cannot_be_read():
     assert procfs.cwd(905) == b""
     assert procfs.arguments(12345) == b""
     assert procfs.environment(905) == b""
-    assert procfs.container_id(904) == ""
+    assert procfs.place(904) == NOWHERE
 
 
 def test_namespaces():

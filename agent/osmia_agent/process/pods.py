@@ -1,0 +1,213 @@
+"""The pods of processes: found by container id, or waited for.
+
+A container's id is in its pod's status some time after its first process has started: the kubelet
+writes the status when the container runs, and the API server's watch has to tell it. So a container
+that is not known yet is waited for, once and for a bounded time; after that its processes go
+without a pod, or with what the path of the cgroup tells, until one is known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from osmia_agent.process.arguments import joined
+from osmia_agent.process.cgroups import NOWHERE
+from osmia_events.model import Container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from osmia_agent.process.cgroups import CgroupPlace
+    from osmia_agent.process.image import ProcessImage
+    from osmia_events.model import Pod
+
+_MAX_STRANGERS = 4096
+
+
+class KnownContainer(NamedTuple):
+    """A container of a pod of this node."""
+
+    pod: Pod
+    """As its processes show it, but for the pid in the container."""
+    probes: tuple[tuple[str, ...], ...] = ()
+    """Commands that the kubelet executes in the container to see whether it is well."""
+
+
+class PodDirectory(Protocol):
+    """The pods of this node at one moment; never changed, replaced as a whole."""
+
+    @property
+    def containers(self) -> Mapping[str, KnownContainer]:
+        """Containers by id, cut as events show it."""
+
+    @property
+    def pods(self) -> Mapping[str, Pod]:
+        """Pods without a container, by the uid that the kubelet gives their cgroups."""
+
+
+class Settled(NamedTuple):
+    """A container that is not waited for any more."""
+
+    container: str
+    found: bool
+    images: Mapping[str, ProcessImage]
+    """By `exec_id`: those whose process was made before."""
+
+
+class _Wanted:
+    """A container that is waited for."""
+
+    __slots__ = ("deadline_s", "images", "place")
+
+    def __init__(self, place: CgroupPlace, deadline_s: float) -> None:
+        self.place = place
+        self.deadline_s = deadline_s
+        self.images: dict[str, ProcessImage] = {}
+
+
+class PodIdentity:
+    """Gives processes their pods; used by one thread.
+
+    `directory` returns the newest state of the node's pods; None where no pod will ever be known.
+    `wait_s` is how long an unknown container is waited for.
+    """
+
+    def __init__(
+        self,
+        directory: Callable[[], PodDirectory] | None = None,
+        wait_s: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._newest = directory
+        self._directory = directory() if directory else None
+        self._wait_s = wait_s
+        self._now = now
+        self.wanted: dict[str, _Wanted] = {}
+        """Containers that are waited for, by id. To be changed by methods only."""
+        self._strangers: OrderedDict[str, CgroupPlace] = OrderedDict()
+        self.images: Callable[[], Iterable[ProcessImage]] = tuple
+        """All images of the process table."""
+
+    def pod(self, place: CgroupPlace, nspid: int, binary: str, arguments: str) -> Pod | None:
+        """Return the pod of a process, None if it is in none or in none that is known yet."""
+        if self._directory is None or not place.containers:
+            return None
+        for container in place.containers:
+            known = self._directory.containers.get(container)
+            if known is not None:
+                return _of_process(known, nspid, binary, arguments)
+        return self._by_uid(place, nspid) if place.container in self._strangers else None
+
+    def note(self, image: ProcessImage, place: CgroupPlace) -> None:
+        """Wait for the container of a new image, if its pod is not known."""
+        process = image.process
+        if self._directory is None or not process.docker or process.pod is not None:
+            return
+        container = process.docker
+        if container in self._strangers:
+            return
+        wanted = self.wanted.get(container)
+        if wanted is None:
+            if place.container != container:  # a child still shows the container of its parent
+                place = NOWHERE._replace(containers=(container,))
+            wanted = self.wanted[container] = _Wanted(place, self._now() + self._wait_s)
+        wanted.images[process.exec_id] = image
+
+    def settle(self) -> list[Settled]:
+        """Look for what is waited for; return what is known now, or is given up."""
+        if self._newest is None or not self._look():
+            return []
+        now_s = self._now()
+        return [
+            settled
+            for container, wanted in list(self.wanted.items())
+            if (settled := self._settled(container, wanted, given_up=now_s >= wanted.deadline_s))
+        ]
+
+    def give_up(self, container: str) -> Settled | None:
+        """Wait for a container no longer."""
+        wanted = self.wanted.get(container)
+        return self._settled(container, wanted, given_up=True) if wanted else None
+
+    def _look(self) -> bool:
+        """Take the newest directory; return whether there is anything to settle."""
+        assert self._newest is not None
+        directory = self._newest()
+        if directory is not self._directory:
+            self._directory = directory
+            known = self._strangers.keys() & directory.containers.keys()
+            if known:
+                for container in known:
+                    del self._strangers[container]
+                for image in self.images():
+                    if image.process.docker in known:
+                        _identify(image, directory.containers[image.process.docker])
+        return bool(self.wanted)
+
+    def _settled(self, container: str, wanted: _Wanted, *, given_up: bool) -> Settled | None:
+        assert self._directory is not None
+        known = next(
+            filter(None, map(self._directory.containers.get, wanted.place.containers)), None
+        )
+        if known is None and not given_up:
+            return None
+        del self.wanted[container]
+        if known is None:
+            self._strangers[container] = wanted.place
+            if len(self._strangers) > _MAX_STRANGERS:
+                self._strangers.popitem(last=False)
+        for image in wanted.images.values():
+            if known is not None:
+                _identify(image, known)
+            elif pod := self._by_uid(wanted.place, image.nspid):
+                image.process = image.process.replaced(pod=pod)
+        return Settled(container, known is not None, wanted.images)
+
+    def _by_uid(self, place: CgroupPlace, nspid: int) -> Pod | None:
+        """Return what a cgroup's path tells: the pod, of the container nothing but its id.
+
+        That is all there ever is to say of a pod's sandbox (pause), which no status lists.
+        """
+        assert self._directory is not None
+        pod = self._directory.pods.get(place.pod_uid)
+        return pod and replace(pod, container=Container(id=place.container, pid=nspid or None))
+
+
+def _identify(image: ProcessImage, known: KnownContainer) -> None:
+    process = image.process
+    pod = _of_process(known, image.nspid, process.binary, process.arguments)
+    image.process = process.replaced(pod=pod)
+
+
+def _of_process(known: KnownContainer, nspid: int, binary: str, arguments: str) -> Pod:
+    pod = known.pod
+    assert pod.container is not None
+    probe = any(is_probe(command, binary, arguments) for command in known.probes)
+    container = replace(pod.container, pid=nspid or None, maybe_exec_probe=probe)
+    return replace(pod, container=container)
+
+
+def is_probe(command: tuple[str, ...], binary: str, arguments: str) -> bool:
+    """Tell whether a process may be a probe: a command that the kubelet executes in a container.
+
+    A path is compared whole, a bare name with the last part of the binary's path. `arguments` are
+    joined as events show them. A script is run by its interpreter: its own path comes first then.
+    """
+    if not command:
+        return False
+    name = command[0]
+    if name.startswith("/"):
+        if binary != name:
+            return False
+    elif binary.rpartition("/")[2] != name.rpartition("/")[2]:
+        return False
+    shown = _joined(command[1:])
+    return arguments in (shown, _joined((binary, *command[1:])))
+
+
+def _joined(arguments: tuple[str, ...]) -> str:
+    return joined(b"".join(each.encode() + b"\0" for each in arguments), cwd_follows=False)
