@@ -29,7 +29,7 @@ def discover(client: KubeClient) -> Served:
         try:
             answer = client.request("GET", f"/apis/{group}/{version}")
         except ApiError as error:
-            if not error.is_not_found:
+            if error.status != 404:
                 raise
             continue
         served |= {(group, each["name"]) for each in answer.get("resources") or ()}

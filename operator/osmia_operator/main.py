@@ -82,9 +82,8 @@ def cli(
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    logging.getLogger("kopf").setLevel(logging.WARNING)
-    # It warns of what is meant to be: signals are not its business.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # What goes wrong there ends its watches, which `sources` notices, tells and mends.
+    logging.getLogger("kopf").setLevel(logging.CRITICAL)
     try:
         connection = find_connection(kubeconfig)
         settings = OperatorSettings(

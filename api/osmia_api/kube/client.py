@@ -47,8 +47,12 @@ class ApiError(Exception):
 
     @property
     def is_not_found(self) -> bool:
-        """Whether there is no such object or collection."""
-        return self.status == 404
+        """Whether there is no such object.
+
+        A server that does not serve the kind, perhaps because it is just starting, says 404 too,
+        but knows nothing of the object.
+        """
+        return self.status == 404 and self.reason == "NotFound"
 
     @property
     def is_conflict(self) -> bool:

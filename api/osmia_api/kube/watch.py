@@ -2,7 +2,9 @@
 
 A watch goes on from the last resource version, which bookmarks keep fresh; when the server does not
 know that version any more (410) the collection is listed anew. A watch that brings nothing, not
-even a bookmark, for some time is taken for dead.
+even a bookmark, for some time is taken for dead. A server that has been away may, while it starts,
+accept watches and serve nothing: until a watch of it has brought something, watches are short, and
+after each that has brought nothing the collection is listed anew.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _WATCH_S = 300
-_WATCH_AFTER_BREAK_S = 10  # a server that is just starting may accept watches and serve nothing
+_TRIAL_S = 10
 _SILENCE_S = 90.0  # bookmarks come about once a minute
 _LOG_EVERY = 10
 
@@ -111,7 +113,8 @@ class Watch:
         self._stopping = threading.Event()
         self._stream: WatchStream | None = None
         self._failures = 0
-        self._had_break = False
+        self._trial_s = 0
+        """How long to watch a server that has been away and has not proved itself; 0: it has."""
         self.name = collection.kind.plural
         self.synced = threading.Event()
         """Set once the observer knows the whole collection."""
@@ -144,8 +147,9 @@ class Watch:
                 if error.is_gone:
                     version = ""
                     continue
-                if not error.status:
+                if not error.status or error.status >= 500:
                     version = ""  # the server was away, and may come back with an older state
+                    self._trial_s = _TRIAL_S
                 self._pause(str(error), error.retry_after_s)
             except (ConnectionConfigError, ValueError) as error:
                 version = ""
@@ -175,8 +179,8 @@ class Watch:
     def _watch(self, version: str) -> str:
         # Watches of many clients must not all end at once.
         seconds = _WATCH_S + random.randrange(_WATCH_S)  # noqa: S311 - spreads load, no secret
-        if self._had_break:
-            seconds = _WATCH_AFTER_BREAK_S
+        if self._trial_s:
+            seconds = self._trial_s
         query = {
             **self._collection.query(),
             "watch": "true",
@@ -196,20 +200,22 @@ class Watch:
                 if self._stopping.is_set():
                     break
                 version = follow(line, self._observer)
+                self._trial_s = 0
                 self.last_activity_s = time.monotonic()
                 self._succeeded()
         except ApiError as error:
             if error.status:
                 raise
             # Broken off: what came before is not lost, the next watch goes on from there.
-            self._had_break = True
+            self._trial_s = _TRIAL_S
             _log.info("%s; watching on", error)
             self._pause("", None)
-        else:
-            self._had_break = False
         finally:
             stream.close()
             self._stream = None
+        if self._trial_s and seconds == self._trial_s:
+            self._trial_s = min(2 * seconds, _WATCH_S)
+            return ""
         return version
 
     def _succeeded(self) -> None:

@@ -82,6 +82,10 @@ def test_errors_are_told_apart(status: int, reason: str, which: str) -> None:
     assert str(error) == f"GET /api/v1/nodes/a: {status} words of the server"
 
 
+def test_a_kind_that_is_not_served_says_nothing_of_an_object() -> None:
+    assert not failing(Answer(404, "404 page not found")).is_not_found
+
+
 def test_the_server_asks_to_wait() -> None:
     error = failing(Answer(429, {"reason": "TooManyRequests"}, {"Retry-After": "7"}))
     assert error.retry_after_s == 7.0

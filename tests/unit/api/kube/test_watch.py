@@ -113,6 +113,23 @@ def test_goes_on_from_where_a_watch_ended() -> None:
     assert [int(query["timeoutSeconds"]) >= 300 for query in queries[1:4]] == [True, True, False]
 
 
+def test_a_server_that_comes_back_has_to_prove_itself() -> None:
+    queries = run(
+        listed(5),
+        Answer(lines=[event("ADDED", "a", 6)], breaks=True),
+        IDLE,  # accepted, and serves nothing
+        listed(7, "b"),
+        IDLE,
+        Answer(503, {"reason": "ServiceUnavailable"}),
+        listed(8, "c"),
+        Answer(lines=[event("ADDED", "d", 9)]),
+        IDLE,
+        told=["replaced []", "changed a", "replaced ['b']", "replaced ['c']", "changed d"],
+    )
+    watches = [query for query in queries if "watch" in query]
+    assert [query["timeoutSeconds"] for query in watches[1:4]] == ["10", "20", "10"]
+
+
 @pytest.mark.parametrize("gone", [Answer(lines=[EXPIRED]), Answer(410, {"reason": "Expired"})])
 def test_lists_anew_when_the_version_is_too_old(gone: Answer) -> None:
     run(
