@@ -18,7 +18,9 @@ from osmia_api.kube.client import ApiError
 from osmia_api.kube.connection import ConnectionConfigError
 from osmia_api.kube.resource_type import CONFIG_MAPS, SOURCE_TYPES
 from osmia_operator.config_map import ObservedBundle, observe
+from osmia_operator.event_recorder import Regarding
 from osmia_operator.fleet import Fleet
+from osmia_operator.notices import notice_of
 from osmia_operator.reconciler import reconcile
 from osmia_operator.rollout import Rollout, rollout
 from osmia_operator.status import build_status
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from osmia_api.kube.client import KubeClient, Object
     from osmia_operator.metrics import OperatorMetrics
+    from osmia_operator.notices import Notice
     from osmia_operator.validation import Verdict
 
 _log = logging.getLogger(__name__)
@@ -60,6 +63,10 @@ def read_source(manifest: Mapping[str, Any]) -> Source:
     return Source(source, metadata["uid"], metadata.get("generation", 0), slim)
 
 
+def _record_nothing(_regarding: Regarding, _notice: Notice) -> None:
+    """Tell nobody of changes."""
+
+
 _KEPT_METADATA = ("name", "namespace", "uid", "generation")
 
 
@@ -73,6 +80,7 @@ class Controller:
         metrics: OperatorMetrics,
         leads: Callable[[], bool],
         kinds_without_status: Collection[str] = (),
+        record: Callable[[Regarding, Notice], None] = _record_nothing,
     ) -> None:
         self.fleet = Fleet()
         self.queue = WorkQueue()
@@ -80,6 +88,7 @@ class Controller:
         self._namespace = namespace
         self._metrics = metrics
         self._leads = leads
+        self._record = record
         self._without_status = frozenset(kinds_without_status)
         self._sources: dict[str, Source] = {}
         self._bundles: dict[str, ObservedBundle] = {}
@@ -284,6 +293,11 @@ class Controller:
             if error.is_not_found or error.is_conflict:
                 return  # it is gone, or another by the same name: news of that is on its way
             raise
+        if (notice := notice_of(before, status)) is not None:
+            regarding = Regarding(
+                kind.api_version, kind.kind, source.id.namespace, source.id.name, source.uid
+            )
+            self._record(regarding, notice)
         current = self._sources.get(key)
         if current is not None and current.uid == source.uid:
             # As if the watch had told it: what has been written is not written again.

@@ -22,11 +22,13 @@ from osmia_api.kube.resource_type import SOURCE_TYPES
 from osmia_operator.controller import WORKERS, Controller
 from osmia_operator.discovery import discover
 from osmia_operator.endpoints import Health, make_app, serve
+from osmia_operator.event_recorder import EventRecorder
 from osmia_operator.leadership import Leadership
 from osmia_operator.metrics import OperatorMetrics
 from osmia_operator.observers import make_watches
-from osmia_operator.settings import OperatorSettings, parse_address
+from osmia_operator.settings import OperatorSettings, WebhookSettings, parse_address
 from osmia_operator.sources import follow_sources
+from osmia_operator.webhook import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +59,25 @@ _TICK_S = 1.0
     show_default=True,
     help="Seconds between two looks at everything.",
 )
+@click.option("--webhook", is_flag=True, help="Check objects while they are written, too.")
+@click.option(
+    "--webhook-address", default=":9443", show_default=True, help="Address of the webhook."
+)
+@click.option(
+    "--webhook-service",
+    default="osmia-operator-webhook",
+    show_default=True,
+    help="Service, port 443, that leads to the webhook.",
+)
+@click.option(
+    "--webhook-url", default="", help="URL of the webhook instead, for an operator outside Pods."
+)
+@click.option(
+    "--webhook-secret",
+    default="osmia-operator-webhook",
+    show_default=True,
+    help="Secret with tls.crt, tls.key and ca.crt; self-made if there is none.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -72,6 +93,11 @@ def cli(
     metrics_server: str,
     agent_selector: str,
     resync_interval: float,
+    webhook: bool,
+    webhook_address: str,
+    webhook_service: str,
+    webhook_url: str,
+    webhook_secret: str,
     log_level: str,
 ) -> None:
     """Bring policies and export pipelines to every node, and report how far they have come."""
@@ -86,11 +112,17 @@ def cli(
     logging.getLogger("kopf").setLevel(logging.CRITICAL)
     try:
         connection = find_connection(kubeconfig)
+        place = parse_address(webhook_address, "--webhook-address")
+        if webhook and place is None:
+            raise ValueError("--webhook-address: needed for --webhook")
         settings = OperatorSettings(
             namespace=namespace or connection.namespace,
             metrics_address=parse_address(metrics_server),
             agent_selector=agent_selector,
             resync_interval_s=resync_interval,
+            webhook=WebhookSettings(place, webhook_service, webhook_url, webhook_secret)
+            if webhook and place
+            else None,
         )
         client = KubeClient(connection, "osmia-operator")
     except (ConnectionConfigError, ValueError) as error:
@@ -99,6 +131,11 @@ def cli(
         asyncio.run(_run(settings, connection, client))
     except OSError as error:
         raise click.ClickException(str(error)) from None
+    except ExceptionGroup as group:
+        first = group.exceptions[0]
+        if isinstance(first, OSError):  # an address that is taken
+            raise click.ClickException(str(first)) from None
+        raise
 
 
 @cli.command("crds")
@@ -137,8 +174,14 @@ async def _operate(settings: OperatorSettings, connection: Connection, client: K
         await _list_sources(client, controller)
 
     leadership = Leadership(client, settings.namespace, identity, leading)
+    recorder = EventRecorder(client, identity, metrics)
     controller = Controller(
-        client, settings.namespace, metrics, lambda: leadership.leads, without_status
+        client,
+        settings.namespace,
+        metrics,
+        lambda: leadership.leads,
+        without_status,
+        recorder.record,
     )
     watches = make_watches(client, controller, loop, settings.namespace, settings.agent_selector)
     health = Health(watches, controller.queue, time.monotonic)
@@ -164,6 +207,10 @@ async def _operate(settings: OperatorSettings, connection: Connection, client: K
         stack.callback(leadership.release)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(leadership.run())
+            tasks.create_task(recorder.run())
+            if settings.webhook is not None:
+                webhook = Webhook(client, settings.namespace, settings.webhook)
+                tasks.create_task(webhook.run())
             tasks.create_task(_resync(client, controller, settings.resync_interval_s))
             tasks.create_task(_watch_leases(controller))
             tasks.create_task(follow_sources(connection, controller, recover))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 _RESULTS = ("done", "retry", "error")
-_WRITTEN = ("ConfigMap", "status")
+_WRITTEN = ("ConfigMap", "status", "Event")
 
 
 class OperatorMetrics(Collector):
@@ -36,6 +36,11 @@ class OperatorMetrics(Collector):
         )
         self._reconciles = {each: reconciles.labels(each) for each in _RESULTS}
         self._writes = {each: writes.labels(each) for each in _WRITTEN}
+        self._suppressed_events = Counter(
+            "osmia_operator_suppressed_events",
+            "Kubernetes Events not written, since their object has had too many",
+            registry=self.registry,
+        )
         self._gauges: Callable[[], Mapping[str, tuple[str, float]]] = dict
         self.registry.register(self)
 
@@ -50,6 +55,10 @@ class OperatorMetrics(Collector):
     def wrote(self, what: str) -> None:
         """Count a write."""
         self._writes[what].inc()
+
+    def suppressed_event(self) -> None:
+        """Count a Kubernetes Event that is not written."""
+        self._suppressed_events.inc()
 
     def collect(self) -> Iterable[Metric]:
         """Read the gauges."""

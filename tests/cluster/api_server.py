@@ -35,7 +35,7 @@ class ApiServer:
         self.kubeconfig = base / "kubeconfig"
         self._log = base / "log"
         self._command = [str(binary), "--kubeconfig", str(self.kubeconfig), "--stop-on-stdin-eof"]
-        self._command += ["--dir", str(base / "data"), "--port", str(_free_port())]
+        self._command += ["--dir", str(base / "data"), "--port", str(free_port())]
         self._command += ["--token", "administrator", *flags]
         self.start()
 
@@ -72,7 +72,8 @@ def other_cluster() -> Path | None:
     return Path(path) if path else None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

@@ -14,6 +14,7 @@ import yaml
 
 from osmia_api.bundle import SourceId
 
+from .api_server import free_port
 from .cluster import ROOT, until
 from .conftest import install_crds
 from .manifests import export_config, namespaced_policy, node, policy
@@ -73,7 +74,8 @@ def test_roles_are_sufficient_and_minimal(own_server: ApiServer, own_cluster: Cl
     bind(cluster, "operator", "op")
     bind(cluster, "agent", "ag")
     cluster.apply(node("node-a"))
-    operator = cluster.start_operator(token=f"sa:{namespace}:op")
+    webhook = ("--webhook", "--webhook-address", f"127.0.0.1:{free_port()}")
+    operator = cluster.start_operator("first", *webhook, token=f"sa:{namespace}:op")
     agent = cluster.start_agent("node-a", token=f"sa:{namespace}:ag")
     sources = (policy("web"), namespaced_policy("web", namespace), export_config("web"))
     cluster.apply(*sources)
@@ -89,8 +91,13 @@ def test_roles_are_sufficient_and_minimal(own_server: ApiServer, own_cluster: Cl
         name = SourceId(kind, "", "web").config_map_name
         cluster.kubectl("patch", "configmap", name, "-n", namespace, "--type=merge", "-p", patch)
         cluster.kubectl("delete", kind.lower(), "web")
-    cluster.start_operator("second", token=f"sa:{namespace}:op")
+    # Self-made certificates that end soon.
+    cluster.kubectl("annotate", "secret", "osmia-operator-webhook", "-n", namespace,
+                    "--overwrite", "osmia.dev/expires=2020-01-01T00:00:00+00:00")  # fmt: skip
+    cluster.start_operator("second", *webhook, token=f"sa:{namespace}:op")
     until(lambda: not cluster.bundles())
+    until(lambda: any(each["verb"] == "update" and each["resource"] == "secrets"
+                      for each in decisions(LOG, "op")))  # fmt: skip
     agent.stop()
 
     for name, account in (("operator", "op"), ("agent", "ag")):

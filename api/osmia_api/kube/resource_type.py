@@ -32,6 +32,14 @@ class ResourceType(NamedTuple):
 CONFIG_MAPS = ResourceType("", "v1", "configmaps", "ConfigMap")
 NODES = ResourceType("", "v1", "nodes", "Node")
 PODS = ResourceType("", "v1", "pods", "Pod")
+SECRETS = ResourceType("", "v1", "secrets", "Secret")
+EVENTS = ResourceType("events.k8s.io", "v1", "events", "Event")
+WEBHOOK_CONFIGURATIONS = ResourceType(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+)
 LEASES = ResourceType("coordination.k8s.io", "v1", "leases", "Lease")
 TRACING_POLICIES = ResourceType("cilium.io", "v1alpha1", "tracingpolicies", "TracingPolicy")
 TRACING_POLICIES_NAMESPACED = ResourceType(
