@@ -105,10 +105,11 @@ class Bundle:
 
 
 def read_resource(manifest: Mapping[str, object]) -> Resource:
-    """Read any kind that bundles are made of. Raises InvalidObjectError."""
-    if manifest.get("kind") == "ExportConfig":
-        return export_config_from_object(manifest)
-    return policy_from_object(manifest)
+    """Read any kind that bundles are made of, without its status. Raises InvalidObjectError."""
+    wanted = {name: value for name, value in manifest.items() if name != "status"}
+    if wanted.get("kind") == "ExportConfig":
+        return export_config_from_object(wanted)
+    return policy_from_object(wanted)
 
 
 def make_bundle(resource: Resource) -> Bundle:

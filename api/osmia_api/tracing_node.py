@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from osmia_api.resource.base import OrAbsent, ResourceModel, Text, Uint31
+from osmia_api.resource.base import OrAbsent, ResourceModel, Text, Uint31, Uint63
 from osmia_api.resource.metadata import ClusterMetadata
 
 AGENT_LEASE_LABEL = "osmia.dev/agent"
@@ -56,6 +56,11 @@ class TracingNodeStatus(ResourceModel):
         default=(), json_schema_extra={"x-kubernetes-list-type": "atomic"}
     )
     """Bundles that are not in force as they are."""
+    losses: dict[Text, Uint63] = Field(
+        default_factory=dict, json_schema_extra={"x-kubernetes-map-type": "atomic"}
+    )
+    """Events that were lost since the agent started, by where: kernel, or the name of a pipeline.
+    Empty: none. At most a minute old."""
 
 
 class TracingNode(ResourceModel):

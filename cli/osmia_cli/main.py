@@ -18,6 +18,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # One line for each command: where it is.
 _COMMANDS = {
+    "exportconfig": "exportconfig.commands:exportconfig",
     "filter": "filter:filter_command",
     "getevents": "getevents:getevents",
     "version": "version:version",

@@ -13,7 +13,7 @@ from osmia_api.kube.connection import ConnectionConfigError
 from osmia_api.kube.resource_type import NODES, TRACING_NODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from osmia_agent.kube.bundle_set import BundleSet
     from osmia_agent.kube.node_report import AgentIdentity
@@ -24,16 +24,25 @@ _log = logging.getLogger(__name__)
 
 MANAGER = "osmia-agent"
 WRITE_EVERY_S = 1.0
+LOOK_AT_LOSSES_EVERY_S = 60.0
 
 
 class Reporter:
     """A thread that brings the latest report to the API server, from `start` to `stop`.
 
-    Its first report says that nothing is in force, whatever an earlier agent has said.
+    Its first report says that nothing is in force, whatever an earlier agent has said. `losses`
+    tells, in this thread, how many events have been lost, by where.
     """
 
-    def __init__(self, client: KubeClient, identity: AgentIdentity, empty: BundleSet) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        identity: AgentIdentity,
+        empty: BundleSet,
+        losses: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._client = client
+        self._losses = losses
         self._identity = identity
         self._report = build_report(identity, empty, {})
         self._written: dict[str, Any] | None = None
@@ -60,14 +69,16 @@ class Reporter:
 
     def _run(self) -> None:
         while True:
-            self._changed.wait()
+            self._changed.wait(LOOK_AT_LOSSES_EVERY_S)
             if self._stopping.is_set():
                 return
             self._changed.clear()
             pause_s = WRITE_EVERY_S
             try:
-                if self._report != self._written:
-                    self._write(self._report)
+                lost = {where: count for where, count in self._losses().items() if count}
+                report = {**self._report, "losses": lost}
+                if report != self._written:
+                    self._write(report)
                 self._backoff.succeeded()
             except (ApiError, ConnectionConfigError) as error:
                 asked_s = error.retry_after_s if isinstance(error, ApiError) else None

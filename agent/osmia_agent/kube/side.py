@@ -38,7 +38,8 @@ class KubernetesSide:
 
     `on_change` is called, in a thread of this room, after `bundles` has been replaced; it should
     only wake whoever applies them. That one takes `bundles`, applies what differs, and tells what
-    became of each by `acknowledge`.
+    became of each by `acknowledge`. `losses`, called once a minute in a thread of this room, tells
+    how many events have been lost since the start, by where.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class KubernetesSide:
         identity: AgentIdentity,
         directory: Path,
         on_change: Callable[[], None],
+        losses: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._on_change = on_change
         self._disk = LastKnownGood(directory)
@@ -58,7 +60,7 @@ class KubernetesSide:
         self._listed = False
         self.bundles = BundleSet(MappingProxyType(known))
         """What is to be in force now; at first, what was when the agent last ran."""
-        self._reporter = Reporter(client, identity, EMPTY)
+        self._reporter = Reporter(client, identity, EMPTY, losses)
         # In a Pod, the kubelet tells whether the agent lives.
         self._lease = (
             None if identity.pod_uid else AgentLease(client, namespace, identity.node_name)

@@ -14,6 +14,8 @@ from tests.unit.api.kube.http_server import Answer, Server
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+
 IDENTITY = AgentIdentity("node-a", "boot", "pod", "1.0", "6.1")
 NODE = Answer(body={"metadata": {"name": "node-a", "uid": "u"}})
 WRITTEN = Answer(body={})
@@ -73,3 +75,20 @@ def test_where_there_is_no_node_object() -> None:
     assert "ownerReferences" not in server.requests[1].body["metadata"]
     reporter.stop()
     server.close()
+
+
+def test_losses_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osmia_agent.kube.reporter.LOOK_AT_LOSSES_EVERY_S", 0.05)
+    monkeypatch.setattr("osmia_agent.kube.reporter.WRITE_EVERY_S", 0.01)
+    lost = {"kernel": 0}
+    server = Server(NODE, WRITTEN)
+    reporter = Reporter(server.client(), IDENTITY, EMPTY, lambda: lost)
+    reporter.start()
+    until(lambda: len(server.requests) == 3)
+    assert server.requests[2].body["status"]["losses"] == {}
+    lost["kernel"] = 2
+    until(lambda: len(server.requests) == 4)
+    assert server.requests[3].body["status"]["losses"] == {"kernel": 2}
+    time.sleep(0.3)
+    assert len(server.requests) == 4
+    reporter.stop()

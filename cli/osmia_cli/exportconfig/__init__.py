@@ -1,0 +1,1 @@
+"""`osmia exportconfig`: commands about ExportConfigs, without a cluster."""
