@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from osmia_agent.process.clock import Clock
     from osmia_agent.process.procfs import ProcFs
     from osmia_agent.settings.model import Settings
+    from osmia_events.config import RedactionFilterConfig
 
 
 def user_names(settings: Settings, procfs: ProcFs) -> UserNames | None:
@@ -98,11 +99,11 @@ def pipelines(settings: Settings, sources: Mapping[str, str]) -> PipelineSet:
     def source(field: str) -> str:
         return sources.get(field, field)
 
-    floor = parse_redaction_filters(settings.redaction_filters, source("redaction_filters"))
-    features = _features(settings)
+    floor = redaction_floor(settings, sources)
+    have = features(settings)
     config = PipelineConfig(
-        allow_list=parse_filters(settings.export_allowlist, source("export_allowlist"), features),
-        deny_list=parse_filters(settings.export_denylist, source("export_denylist"), features),
+        allow_list=parse_filters(settings.export_allowlist, source("export_allowlist"), have),
+        deny_list=parse_filters(settings.export_denylist, source("export_denylist"), have),
         field_filters=parse_field_filters(settings.field_filters, source("field_filters")),
         rate_limit=settings.export_rate_limit,
     )
@@ -111,7 +112,15 @@ def pipelines(settings: Settings, sources: Mapping[str, str]) -> PipelineSet:
     return PipelineSet.from_configs({"default": config}, floor=floor)
 
 
-def _features(settings: Settings) -> NodeFeatures:
+def redaction_floor(
+    settings: Settings, sources: Mapping[str, str]
+) -> tuple[RedactionFilterConfig, ...]:
+    """Return the redaction filters that apply to all that leaves the node. Raises `ConfigError`."""
+    source = sources.get("redaction_filters", "redaction_filters")
+    return parse_redaction_filters(settings.redaction_filters, source)
+
+
+def features(settings: Settings) -> NodeFeatures:
     """Return what events carry, so that a filter that could never match is refused."""
     if settings.replay:
         return NodeFeatures()

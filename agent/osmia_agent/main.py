@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from osmia_agent.metrics.server import MetricsServer
+    from osmia_agent.server.server import ApiServer
     from osmia_agent.settings import Loaded, Settings
     from osmia_events.model import Event
 
@@ -109,6 +110,11 @@ def _run(loaded: Loaded) -> int:
         consumers = [exports.accept]
         if settings.metrics_server:
             consumers.append(counter.count_all)
+        api = None
+        if settings.serves_api:
+            api = _api(loaded)
+            consumers.append(api.hub.accept)
+            stack.callback(api.close, _DRAIN_TIMEOUT_S)
         upkeep = [exports.report]
         make_source = _replay if settings.replay else _kernel
         source: _EventSource
@@ -116,6 +122,8 @@ def _run(loaded: Loaded) -> int:
         if settings.metrics_server:
             stack.callback(_serve_metrics(settings.metrics_server, metrics, health).close)
         stop.on_request = source.stop
+        if api is not None:
+            api.start()
         source.start()
         # What lives as long as the agent need not be looked at again by each collection.
         gc.collect()
@@ -124,6 +132,20 @@ def _run(loaded: Loaded) -> int:
         source.run(stop.wake_fd)
         health.stopping()
     return 0
+
+
+def _api(loaded: Loaded) -> ApiServer:
+    # Read by grpcio when it is loaded, which only happens here. The agent forks only to execute.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from osmia_agent.server.server import ApiServer, Node  # noqa: PLC0415 - see above
+
+    node = Node(
+        version=version("osmia"),
+        features=assembly.features(loaded.settings),
+        redaction_filters=assembly.redaction_floor(loaded.settings, loaded.sources),
+    )
+    return ApiServer(loaded.settings, node)
 
 
 def _kernel(

@@ -6,6 +6,7 @@ No privileges are needed, since nothing is asked of the kernel.
 from __future__ import annotations
 
 import logging
+import os
 import select
 import sys
 import time
@@ -16,7 +17,7 @@ from osmia_events.decode_error import DecodeError
 from osmia_events.json_decoder import JsonDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from osmia_agent.health import Health
     from osmia_events.model import Event
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 _SLICE_EVENTS = 1000
 _UPKEEP_EVERY_S = 1.0
 _STDIN = "-"
+_CHUNK_BYTES = 1 << 20
 
 
 def open_recording(path: str) -> BinaryIO:
@@ -99,27 +101,55 @@ class Replay:
         if self.bad_lines:
             logger.warning("%d lines of the recording are no events", self.bad_lines)
 
-    def _read(self, lines: BinaryIO, wake_fd: int) -> None:
+    def _read(self, recording: BinaryIO, wake_fd: int) -> None:
         decoder = JsonDecoder()
         started_s = time.monotonic()
         waiting: list[Event] = []
-        for line in lines:
+        for line in self._lines(recording.fileno(), wake_fd):
             if self._stopping:
                 break
-            if not line.strip():
-                continue
-            try:
-                event = decoder.decode(line)
-            except DecodeError:
-                self.bad_lines += 1
-                continue
-            delay_s = started_s + self._pace.due_s(event) - time.monotonic()
-            if delay_s > 0 or len(waiting) >= _SLICE_EVENTS:
-                self._hand_on(waiting)
-                waiting = []
+            if line is not None:
+                if not line.strip():
+                    continue
+                try:
+                    event = decoder.decode(line)
+                except DecodeError:
+                    self.bad_lines += 1
+                    continue
+                delay_s = started_s + self._pace.due_s(event) - time.monotonic()
+                if delay_s <= 0 and len(waiting) < _SLICE_EVENTS:
+                    waiting.append(event)
+                    continue
+            self._hand_on(waiting)
+            waiting = []
+            if line is not None:
                 self._wait(delay_s, wake_fd)
-            waiting.append(event)
+                waiting.append(event)
         self._hand_on(waiting)
+
+    def _lines(self, fd: int, wake_fd: int) -> Iterator[bytes | None]:
+        """Yield lines, and None where the next one is not there yet."""
+        rest: list[bytes] = []
+        while not self._stopping:
+            ready, _, _ = select.select([fd, wake_fd], [], [], 0)
+            if not ready:
+                yield None
+                select.select([fd, wake_fd], [], [], _UPKEEP_EVERY_S)
+                continue
+            if fd not in ready:
+                break
+            chunk = os.read(fd, _CHUNK_BYTES)
+            first, newline, others = chunk.partition(b"\n")
+            rest.append(first)
+            if newline:
+                yield b"".join(rest)
+                *lines, last = others.split(b"\n")
+                rest = [last]
+                yield from lines
+            elif not chunk:
+                break
+        if not self._stopping:
+            yield b"".join(rest)
 
     def _wait(self, delay_s: float, wake_fd: int) -> None:
         """Sleep until an event is due, or the agent is told to stop."""

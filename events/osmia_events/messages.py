@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import FileDescriptor
+    from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
 PACKAGE = "tetragon"
 _DESCRIPTORS = resources.files("osmia_events") / "proto" / "descriptors.binpb"
@@ -37,6 +37,11 @@ def pool() -> descriptor_pool.DescriptorPool:
 def file(name: str) -> FileDescriptor:
     """Return a file of the contract by its base name, as `sensors`."""
     return pool().FindFileByName(f"{PACKAGE}/{name}.proto")
+
+
+def service(name: str) -> ServiceDescriptor:
+    """Return a service by its name within the package. Raises KeyError."""
+    return pool().FindServiceByName(f"{PACKAGE}.{name}")
 
 
 @cache

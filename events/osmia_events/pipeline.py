@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -91,6 +92,18 @@ class Pipeline:
         if config.rate_limit != NO_LIMIT:
             self._limiter = RateLimiter(config.rate_limit, clock)
         self._dry_run = config.mode is Mode.DRY_RUN
+
+    def with_floor(self, floor: Sequence[RedactionFilterConfig]) -> Pipeline:
+        """Return this pipeline on another floor; it goes on counting and filtering in this one's.
+
+        Of the two only one is to be fed from then on.
+        """
+        if tuple(floor) == self.floor:
+            return self
+        other = copy(self)
+        other.floor = tuple(floor)
+        other.redactor = _shared_redactor((*floor, *self.config.redaction_filters))
+        return other
 
     def feed(self, event: Event) -> bytes | None:
         """Return what is to be written of an event, None if nothing.

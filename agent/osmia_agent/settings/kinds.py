@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_core import core_schema
 
 from osmia_agent.settings import values
+from osmia_agent.settings.server_address import parse_server_address
 from osmia_api.duration import parse_duration
 
 if TYPE_CHECKING:
@@ -81,10 +82,17 @@ def _parse_optional_address(text: str) -> str:
     return text
 
 
+def _parse_server_address(text: str) -> str:
+    if text:
+        parse_server_address(text)
+    return text
+
+
 Text = Annotated[str, Kind("TEXT", str, may_be_empty=True)]
 Path = Annotated[str, Kind("PATH", _parse_path)]
 OptionalPath = Annotated[str, Kind("PATH", str, may_be_empty=True)]
 Address = Annotated[str, Kind("ADDRESS", _parse_optional_address, may_be_empty=True)]
+ServerAddress = Annotated[str, Kind("ADDRESS", _parse_server_address, may_be_empty=True)]
 Switch = Annotated[bool, Kind("", values.parse_bool, _show_bool)]
 Count = Annotated[int, Field(ge=0), Kind("N", values.parse_int)]
 PositiveCount = Annotated[int, Field(ge=1), Kind("N", values.parse_int)]

@@ -61,11 +61,6 @@ def load_settings(
         if found.text or known[field].kind.may_be_empty or not found.is_file
     }
     settings = _validate(used, known, warnings)
-    if settings.server_address and "server_address" in settings.model_fields_set:
-        warnings.append(
-            f"{used['server_address'].source}: this version serves no gRPC; "
-            f"nothing listens on {settings.server_address}"
-        )
     return Loaded(
         command,
         settings,

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from osmia_agent.settings import kinds
 from osmia_agent.settings.kinds import Kind
+from osmia_agent.settings.server_address import UnixAddress, parse_server_address
 
 AncestorEvent = Literal["base", "kprobe", "tracepoint", "loader", "uprobe", "lsm", "usdt"]
 MetricsLabel = Literal["namespace", "workload", "pod", "binary", "node_name"]
@@ -58,7 +59,8 @@ class Settings(BaseModel):
     event_queue_size: Annotated[
         kinds.Count, AfterValidator(lambda lines: lines or _DEFAULT_QUEUE_LINES)
     ] = _DEFAULT_QUEUE_LINES
-    """How many encoded events may wait for a slow disk or pipe; 0 stands for 10000."""
+    """How many encoded events may wait for a slow disk or pipe, or for a subscriber of the gRPC
+    API; 0 stands for 10000."""
 
     replay: Annotated[kinds.OptionalPath, Group("Recorded events")] = ""
     """File of recorded events, one JSON object a line, to run instead of the kernel's; "-" is
@@ -102,9 +104,21 @@ class Settings(BaseModel):
         "binary",
     )
     """Labels of event metrics that are filled in: namespace, workload, pod, binary, node_name."""
-    server_address: kinds.Text = "localhost:54321"
-    """Address of the gRPC API; empty is none. This version serves no gRPC yet, and says so in its
-    log where an address is given."""
+    server_address: Annotated[kinds.ServerAddress, Group("gRPC API")] = "localhost:54321"
+    """Address of the gRPC API: host:port, or unix:// and a path; empty is no API at all. With a
+    port, tetragon.sock in --run-dir is served as well. A --replay is served only at an address
+    that is given."""
+    server_insecure_tcp: kinds.Switch = False
+    """Serve a port that other machines can reach without TLS: anybody who reaches it can read all
+    events and change policies."""
+    server_read_only: kinds.Switch = False
+    """Refuse calls on the port that change anything; the socket accepts them."""
+    server_max_streams: kinds.PositiveCount = 128
+    """How many streams of events are open at once."""
+    server_max_calls: kinds.PositiveCount = 1000
+    """How many calls are accepted in a second."""
+    run_dir: kinds.Path = "/var/run/tetragon/"
+    """Directory of the API's socket, and of tetragon-info.json, by which clients find it."""
 
     config_dir: Annotated[kinds.OptionalPath, Group("General")] = ""
     """Directory of further options: a file's name is the option, its content the value."""
@@ -125,6 +139,25 @@ class Settings(BaseModel):
             message = f"enable-ancestors: {others!r} needs base as well: 'base,{others}'"
             raise ValueError(message)
         return self
+
+    @model_validator(mode="after")
+    def _port_is_safe(self) -> Self:
+        if not self.server_address:
+            return self
+        address = parse_server_address(self.server_address)
+        if isinstance(address, UnixAddress) or address.is_loopback or self.server_insecure_tcp:
+            return self
+        message = (
+            f"server-address: {self.server_address!r} can be reached by other machines, which"
+            " needs server-tls-cert-file and server-tls-key-file, or server-insecure-tcp"
+        )
+        raise ValueError(message)
+
+    @property
+    def serves_api(self) -> bool:
+        """Whether there is a gRPC API; a replay, beside which an agent may run, has to ask."""
+        asked = "server_address" in self.model_fields_set
+        return bool(self.server_address) and (asked or not self.replay)
 
     @property
     def level(self) -> str:

@@ -146,12 +146,23 @@ def test_unknown_file_is_a_warning(root: Path) -> None:
     assert load(root).warnings == (f"{path}: no such option",)
 
 
-def test_grpc_address_that_was_asked_for_is_answered_honestly(root: Path) -> None:
-    assert load(root).warnings == ()
-    assert load(root, "--server-address=").warnings == ()
-    assert load(root, "--server-address=:1").warnings == (
-        "--server-address: this version serves no gRPC; nothing listens on :1",
-    )
+def test_a_port_for_other_machines_needs_tls_or_consent(root: Path) -> None:
+    for address in ("", "localhost:1", "127.0.0.2", "[::1]:1", "unix:///run/a.sock"):
+        assert load(root, f"--server-address={address}").settings.server_address == address
+    for address in (":54321", "0.0.0.0:1", "10.0.0.1", "[::]:1", "node.example.org"):
+        with pytest.raises(SettingsError, match="server-tls-cert-file") as error:
+            load(root, f"--server-address={address}")
+        assert address in str(error.value)
+        assert load(
+            root, f"--server-address={address}", "--server-insecure-tcp"
+        ).settings.serves_api
+
+
+def test_a_replay_is_served_where_it_is_asked_for(root: Path) -> None:
+    assert load(root).settings.serves_api
+    assert not load(root, "--server-address=").settings.serves_api
+    assert not load(root, "--replay=x").settings.serves_api
+    assert load(root, "--replay=x", "--server-address=localhost").settings.serves_api
 
 
 def test_queue_of_zero_is_the_default(root: Path) -> None:

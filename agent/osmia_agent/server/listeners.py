@@ -1,0 +1,88 @@
+"""Listeners: a gRPC server on an address, which is a Unix socket or a TCP port."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from osmia_agent.server.unix_socket import UnixSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from osmia_agent.settings.server_address import TcpAddress
+
+MAX_REQUEST_BYTES = 4 << 20
+_SPARE_CALLS = 64
+"""Calls at once beyond streams of events."""
+
+
+class Listener:
+    """One gRPC server. Everything happens in the thread of the running asyncio loop."""
+
+    def __init__(self, handlers: Iterable[Any], max_streams: int) -> None:
+        max_calls = max_streams + _SPARE_CALLS
+        self._server = grpc.aio.server(
+            maximum_concurrent_rpcs=max_calls,
+            options=[
+                ("grpc.so_reuseport", 0),  # else a second agent would take half of the clients
+                ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_concurrent_streams", max_calls),
+                ("grpc.server_handshake_timeout_ms", 10_000),
+                # Clients that are gone without a word are found out, those that ask are answered.
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+            ],
+        )
+        self._server.add_generic_rpc_handlers(tuple(handlers))
+        self._socket: UnixSocket | None = None
+
+    async def listen_unix(self, path: Path) -> None:
+        """Listen on a socket. Raises OSError."""
+        self._socket = UnixSocket(path)
+        self._server.add_insecure_port(f"unix:{self._socket.unfinished}")
+        await self._server.start()
+        self._socket.publish()
+
+    async def listen_tcp(self, address: TcpAddress, credentials: Any = None) -> TcpAddress:
+        """Listen on a port; return the address, with the port found if 0 was asked for.
+
+        Raises OSError.
+        """
+        _check_free(address)
+        text = str(address) if address.host else f"[::]:{address.port}"
+        try:
+            if credentials is None:
+                port = self._server.add_insecure_port(text)
+            else:
+                port = self._server.add_secure_port(text, credentials)
+        except RuntimeError as error:  # says that it failed, not why
+            raise OSError(str(error)) from None
+        await self._server.start()
+        return address._replace(port=port)
+
+    async def stop(self, grace_s: float) -> None:
+        """Accept no calls, let those that run end, and cut them off after `grace_s`."""
+        if self._socket is not None:
+            self._socket.remove()
+        await self._server.stop(grace_s)
+
+
+def _check_free(address: TcpAddress) -> None:
+    """Raise the OSError that says why a port cannot be listened on, which gRPC does not."""
+    found = socket.getaddrinfo(
+        address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, kind, protocol, _, where = found[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(where)
+        except OSError as error:
+            raise OSError(error.errno, f"{address}: {error.strerror}") from None
