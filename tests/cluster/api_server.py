@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
+from .kubectl import UnavailableError
+
 KUBEAPI = Path(__file__).parents[1] / "kubeapi"
 
 
-class UnavailableError(Exception):
-    """There can be no API server here; the message says why."""
-
-
 def build() -> Path:
-    """Return the server's binary, building it if need be."""
-    if shutil.which("kubectl") is None:
-        raise UnavailableError("kubectl is not installed")
+    """Return the server's binary, building it if need be. Raises UnavailableError."""
     built = subprocess.run([KUBEAPI / "build.sh"], capture_output=True, text=True, check=False)
     if built.returncode:
         raise UnavailableError(f"tests/kubeapi/build.sh: {built.stderr[-2000:]}")

@@ -12,6 +12,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .kubectl import kubectl
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -86,7 +88,7 @@ class Cluster:
     def try_kubectl(
         self, *arguments: str, stdin: str = "", token: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        command = ["kubectl", "--kubeconfig", str(self.kubeconfig)]
+        command = [kubectl(), "--kubeconfig", str(self.kubeconfig)]
         if token:
             command += ["--token", token]
         return subprocess.run(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.api_server import ApiServer, UnavailableError, build, other_cluster
+from tests.cluster.api_server import ApiServer, build, other_cluster
 from tests.cluster.cluster import ROOT, Cluster, running
+from tests.cluster.kubectl import UnavailableError, kubectl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 def kubeapi() -> Path:
     """Binary of the API server."""
     try:
+        kubectl()
         return build()
     except UnavailableError as error:
         if os.environ.get("CI") == "true":
@@ -60,7 +62,7 @@ def own_cluster(own_server: ApiServer, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def install_crds(kubeconfig: Path) -> None:
-    base = ["kubectl", "--kubeconfig", str(kubeconfig)]
+    base = [kubectl(), "--kubeconfig", str(kubeconfig)]
     crds = str(ROOT / "crds")
     subprocess.run([*base, "apply", "--server-side", "-f", crds], check=True, capture_output=True)
     wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", crds]

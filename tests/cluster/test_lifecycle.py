@@ -71,6 +71,18 @@ def test_deleted_and_written_again_at_once(cluster: Cluster) -> None:
     assert in_force(cluster, "node-a")["web"] == bundle.short_hash
 
 
+def test_renamed(cluster: Cluster) -> None:
+    cluster.start_operator()
+    cluster.start_agent("node-a")
+    cluster.apply(policy("before"))
+    cluster.wait("tracingpolicy/before", "Ready")
+    cluster.kubectl("delete", "tracingpolicy", "before")
+    cluster.apply(policy("after"))
+    cluster.wait("tracingpolicy/after", "Ready")
+    until(lambda: list(cluster.bundles()) == ["TracingPolicy after"])
+    until(lambda: list(in_force(cluster, "node-a")) == ["after"])
+
+
 def test_invalid_then_fixed(cluster: Cluster) -> None:
     cluster.start_operator()
     cluster.start_agent("node-a")
