@@ -17,7 +17,7 @@ run: setup                     ## stream this machine's process events to the te
 test: setup-test               ## unit tests, and live BPF tests on this kernel
 	$(BIN)/pytest --ignore=tests/cluster $(ARGS)
 
-test-cluster: setup-test       ## operator and node side against a real API server; needs a recent kubectl
+test-cluster: setup-test       ## operator and agents against a real API server
 	$(BIN)/pytest tests/cluster $(ARGS)
 
 test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all

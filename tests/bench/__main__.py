@@ -32,6 +32,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--agent", action="store_true", help="also what the agent costs this machine (needs root)"
     )
+    parser.add_argument(
+        "--cluster", action="store_true", help="also 500 policies on 1,000 simulated nodes"
+    )
     options = parser.parse_args(arguments)
     print(f"{'case':44} {'per second of CPU':>17} {'µs each':>8} {'spread':>7} {'target':>9}")
     results = []
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str]) -> None:
             result = measure(case, options.repetitions)
             results.append(result)
             print(_line(result), flush=True)
-    figures = list(_agent_figures()) if options.agent else []
+    figures = list(_figures("agent")) if options.agent else []
+    figures += list(_figures("cluster")) if options.cluster else []
     RESULTS.parent.mkdir(exist_ok=True)
     machine = {"processor": _processor(), "python": platform.python_version()}
     written = {**machine, "results": [asdict(each) for each in results], "figures": figures}
@@ -54,11 +58,12 @@ def _cases() -> Iterator[Case]:
             yield from importlib.import_module(f"{bench.__name__}.{module.name}").cases()
 
 
-def _agent_figures() -> Iterator[dict[str, Any]]:
-    from tests.bench.agent_figures import figures  # noqa: PLC0415 - needs root and the agent
-
-    for figure in figures():
-        print(f"{figure.name:44} {figure.value:17,.3f} {figure.unit:8} at most {figure.at_most:g}")
+def _figures(what: str) -> Iterator[dict[str, Any]]:
+    # Imported when asked for: they need root, an API server, or the whole agent.
+    module = importlib.import_module(f"{bench.__name__}.{what}_figures")
+    for figure in module.figures():
+        shown = f"{figure.name:44} {figure.value:17,.3f} {figure.unit:8} at most {figure.at_most:g}"
+        print(shown, flush=True)
         yield figure._asdict()
 
 
