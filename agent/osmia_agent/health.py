@@ -25,7 +25,8 @@ class Health:
     """Told by the loop, asked by the probes; each call is one assignment or comparison.
 
     Without BPF programs to attach (a recorded stream is replayed) `programs_attached` and
-    `first_scan_done` are called all the same, when there is nothing to wait for.
+    `first_scan_done` are called all the same, when there is nothing to wait for. `policies_coming`
+    is called before `first_scan_done`, and only where policies are loaded at start.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Health:
         self._last_turn_s = clock()
         self._attached = False
         self._scanned = False
+        self._policies_coming = False
         self._stopping = False
 
     def loop_turned(self) -> None:
@@ -51,6 +53,14 @@ class Health:
     def first_scan_done(self) -> None:
         """Note that the processes that were there before are known."""
         self._scanned = True
+
+    def policies_coming(self) -> None:
+        """Note that policies are being loaded."""
+        self._policies_coming = True
+
+    def policies_loaded(self) -> None:
+        """Note that each of them is loaded, or has failed."""
+        self._policies_coming = False
 
     def stopping(self) -> None:
         """Note that the agent was told to stop: it is not ready any more, but healthy."""
@@ -71,4 +81,6 @@ class Health:
             return Verdict(False, "programs are not attached yet")
         if not self._scanned:
             return Verdict(False, "the first scan of processes is not done yet")
+        if self._policies_coming:
+            return Verdict(False, "policies are being loaded")
         return self.liveness()

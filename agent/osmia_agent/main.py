@@ -8,13 +8,18 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from osmia_agent import assembly, logs
+from osmia_agent import logs
+from osmia_agent.assembly import export
+from osmia_agent.assembly.kernel import base_sensor, btf_path
+from osmia_agent.assembly.process import process_table, user_names
 from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
 from osmia_agent.kernel.compiler import CompileError
@@ -29,9 +34,10 @@ from osmia_agent.sensors.lifecycle import LifecycleEvents, Origin
 from osmia_agent.sensors.workloads import Workloads
 from osmia_agent.settings import SettingsError, load_settings
 from osmia_agent.settings.node import node_names
+from osmia_agent.settings.policy_files import policy_files
 from osmia_agent.settings.values import parse_listen_address
 from osmia_agent.signals import StopSignals
-from osmia_agent.telemetry import kernel_statistics, process_statistics
+from osmia_agent.telemetry import kernel_statistics, policy_statistics, process_statistics
 from osmia_bpf.btf import BtfError
 from osmia_events.config_errors import ConfigError
 
@@ -87,40 +93,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _probe(settings: Settings) -> int:
     from osmia_agent.kernel.probe import probe  # noqa: PLC0415 - needed by this command only
 
-    for feature in probe(assembly.btf_path(settings)):
+    for feature in probe(btf_path(settings)):
         answer = "yes" if feature.available else "no"
         print(f"{feature.name:22}{answer:5}{feature.detail}".rstrip())  # noqa: T201 - the answer
     return 0
 
 
+@dataclass
+class _Parts:
+    """An agent that is being put together."""
+
+    settings: Settings
+    node: str
+    health: Health
+    stack: contextlib.ExitStack
+    """Ends what was begun, in reverse order."""
+    consumers: list[Consumer]
+    """Take the events, in the thread of the source."""
+    upkeep: list[Callable[[], None]]
+    """Called about once a second in that thread."""
+    metrics: Sources
+    at_start: list[Callable[[], None]]
+    """What takes long and need not hold up the events: done by a thread once they flow."""
+
+
 def _run(loaded: Loaded) -> int:
     started_s = time.monotonic()
     settings = loaded.settings
-    health = Health()
     node = node_names(os.environ, socket.gethostname()).export
-    pipelines = assembly.pipelines(settings, loaded.sources)
+    pipelines = export.pipelines(settings, loaded.sources)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(StopSignals())
         exports = start_pipelines(
-            pipelines, lambda _: assembly.file_writer(settings, stop.request), node
+            pipelines, lambda _: export.file_writer(settings, stop.request), node
         )
         stack.callback(exports.close, _DRAIN_TIMEOUT_S)
         counter = EventCounter(settings.metrics_label_filter, node)
-        metrics = Sources(version("osmia"), counter, exports.snapshots)
-        consumers = [exports.accept]
+        parts = _Parts(
+            settings=settings,
+            node=node,
+            health=Health(),
+            stack=stack,
+            consumers=[exports.accept],
+            upkeep=[exports.report],
+            metrics=Sources(version("osmia"), counter, exports.snapshots),
+            at_start=[],
+        )
         if settings.metrics_server:
-            consumers.append(counter.count_all)
+            parts.consumers.append(counter.count_all)
         api = None
         if settings.serves_api:
             api = _api(loaded)
-            consumers.append(api.hub.accept)
+            parts.consumers.append(api.hub.accept)
             stack.callback(api.close, _DRAIN_TIMEOUT_S)
-        upkeep = [exports.report]
-        make_source = _replay if settings.replay else _kernel
-        source: _EventSource
-        source, metrics = make_source(settings, node, consumers, upkeep, health, metrics, stack)
+        source: _EventSource = _replay(parts) if settings.replay else _kernel(parts)
         if settings.metrics_server:
-            stack.callback(_serve_metrics(settings.metrics_server, metrics, health).close)
+            server = _serve_metrics(settings.metrics_server, parts.metrics, parts.health)
+            stack.callback(server.close)
         stop.on_request = source.stop
         if api is not None:
             api.start()
@@ -128,9 +157,9 @@ def _run(loaded: Loaded) -> int:
         # What lives as long as the agent need not be looked at again by each collection.
         gc.collect()
         gc.freeze()
-        logger.info("ready after %.2f s", time.monotonic() - started_s)
+        _begin(parts, started_s)
         source.run(stop.wake_fd)
-        health.stopping()
+        parts.health.stopping()
     return 0
 
 
@@ -142,54 +171,70 @@ def _api(loaded: Loaded) -> ApiServer:
 
     node = Node(
         version=version("osmia"),
-        features=assembly.features(loaded.settings),
-        redaction_filters=assembly.redaction_floor(loaded.settings, loaded.sources),
+        features=export.features(loaded.settings),
+        redaction_filters=export.redaction_floor(loaded.settings, loaded.sources),
     )
     return ApiServer(loaded.settings, node)
 
 
-def _kernel(
-    settings: Settings,
-    node: str,
-    consumers: Sequence[Consumer],
-    upkeep: list[Callable[[], None]],
-    health: Health,
-    metrics: Sources,
-    stack: contextlib.ExitStack,
-) -> tuple[EventLoop, Sources]:
-    """Attach the base sensor; return the loop that reads it, and what metrics are made of."""
+def _begin(parts: _Parts, started_s: float) -> None:
+    """Do what is to be done at start, and then say that no event is missed any more."""
+
+    def finish() -> None:
+        for task in parts.at_start:
+            task()
+        parts.health.policies_loaded()
+        logger.info("ready after %.2f s", time.monotonic() - started_s)
+
+    if parts.at_start:
+        threading.Thread(target=finish, name="at-start", daemon=True).start()
+    else:
+        finish()
+
+
+def _kernel(parts: _Parts) -> EventLoop:
+    """Attach the base sensor and begin to load policies; return the loop that reads them."""
+    settings, health = parts.settings, parts.health
     procfs = ProcFs(Path(settings.procfs))
-    sensor = assembly.base_sensor(settings, procfs)
-    stack.callback(sensor.close)
+    sensor = base_sensor(settings, procfs)
+    parts.stack.callback(sensor.close)
     health.programs_attached()
     clock = Clock()
-    users = assembly.user_names(settings, procfs)
+    users = user_names(settings, procfs)
     if users:
-        upkeep.append(users.refresh)
+        parts.upkeep.append(users.refresh)
     workloads = Workloads(sensor.selections)
-    table = assembly.process_table(settings, procfs, clock, node, users, workloads)
-    lifecycle = LifecycleEvents(table, clock, Origin(node, settings.cluster_name))
-    loop = EventLoop(sensor, lifecycle, table, clock, consumers, health, upkeep=upkeep)
-    return loop, replace(
-        metrics,
+    table = process_table(settings, procfs, clock, parts.node, users, workloads)
+    origin = Origin(parts.node, settings.cluster_name)
+    lifecycle = LifecycleEvents(table, clock, origin)
+    loop = EventLoop(sensor, lifecycle, table, clock, parts.consumers, health, upkeep=parts.upkeep)
+    parts.metrics = replace(
+        parts.metrics,
         kernel=lambda: kernel_statistics(sensor, loop, lifecycle),
         processes=lambda: process_statistics(table),
     )
+    files = policy_files(settings)
+    if files:
+        # What policies need is loaded only where there are some.
+        from osmia_agent.assembly.policies import policy_manager  # noqa: PLC0415 - see above
+        from osmia_agent.policies.files import load_files  # noqa: PLC0415 - see above
+
+        policies = policy_manager(settings, procfs, table, clock, origin, loop)
+        parts.stack.callback(policies.close)
+        parts.metrics = replace(parts.metrics, policies=partial(policy_statistics, policies, loop))
+        parts.at_start.append(partial(load_files, policies, files))
+        health.policies_coming()
+    return loop
 
 
-def _replay(
-    settings: Settings,
-    _node: str,
-    consumers: Sequence[Consumer],
-    upkeep: list[Callable[[], None]],
-    health: Health,
-    metrics: Sources,
-    stack: contextlib.ExitStack,
-) -> tuple[Replay, Sources]:
-    """Open a recording; return what plays it, and what metrics are made of."""
-    recording = stack.enter_context(open_recording(settings.replay))
-    replay = Replay(recording, Pace(settings.replay_rate), consumers, health, upkeep=upkeep)
-    return replay, replace(metrics, errors=lambda: {"replay": replay.bad_lines})
+def _replay(parts: _Parts) -> Replay:
+    """Open a recording; return what plays it."""
+    settings = parts.settings
+    recording = parts.stack.enter_context(open_recording(settings.replay))
+    pace = Pace(settings.replay_rate)
+    replay = Replay(recording, pace, parts.consumers, parts.health, upkeep=parts.upkeep)
+    parts.metrics = replace(parts.metrics, errors=lambda: {"replay": replay.bad_lines})
+    return replay
 
 
 def _serve_metrics(address: str, sources: Sources, health: Health) -> MetricsServer:

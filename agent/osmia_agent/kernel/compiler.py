@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from osmia_bpf.btf import VMLINUX, Btf, BtfError
+from osmia_bpf.function_ids import FunctionIdsRecipe
 from osmia_bpf.policy.processes import ProcessMapRecipe, process_map
 from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import BaseSensorOptions, Compiled, ProgramKind, Source, base_sensor
@@ -49,7 +50,7 @@ class CompileError(Exception):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to compile."""
 
-    recipe: BaseSensorOptions | PolicyRecipe | ProcessMapRecipe
+    recipe: BaseSensorOptions | PolicyRecipe | ProcessMapRecipe | FunctionIdsRecipe
     btf_path: str = str(VMLINUX)
     kinds: tuple[ProgramKind, ...] = tuple(ProgramKind)
     """The kinds of program that the kernel lets one attach."""
@@ -60,6 +61,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             return self.recipe.source(btf, self.kinds)
         if isinstance(self.recipe, ProcessMapRecipe):
             return process_map(btf)
+        if isinstance(self.recipe, FunctionIdsRecipe):
+            return self.recipe.source(btf)
         return base_sensor(btf, self.recipe, self.kinds)
 
 
@@ -144,13 +147,23 @@ def compile_job(job: Job, kept: BytecodeCache) -> Compiled:
 
     Raises `CompileError`, or `BtfError` where the kernel's types cannot be read.
     """
-    key = cache_key(job)
-    compiled = kept.get(key)
-    if compiled is None:
-        (compiled,) = _compile_in_child([job])
+    return compile_jobs([job], kept)[0]
+
+
+def compile_jobs(jobs: Sequence[Job], kept: BytecodeCache) -> list[Compiled]:
+    """Do as `compile_job` for some jobs; those that the cache lacks are done by one child."""
+    keys = [cache_key(job) for job in jobs]
+    found = [kept.get(key) for key in keys]
+    missing = [at for at, compiled in enumerate(found) if compiled is None]
+    made = dict(
+        zip(
+            missing, _compile_in_child([jobs[at] for at in missing]) if missing else (), strict=True
+        )
+    )
+    for at, compiled in made.items():
         if compiled.keep:
-            kept.put(key, compiled)
-    return compiled
+            kept.put(keys[at], compiled)
+    return [made[at] if compiled is None else compiled for at, compiled in enumerate(found)]
 
 
 def compile_ahead(jobs: Sequence[Job], kept: BytecodeCache) -> None:

@@ -18,6 +18,8 @@ class Batch(NamedTuple):
 
     lifecycle: list[bytes]
     policy: list[bytes]
+    complete: bool
+    """Whether `policy` was read: false where a lifecycle record is still being written."""
 
 
 def drain(lifecycle: Ring, policy: Ring | None = None) -> Batch:
@@ -29,6 +31,6 @@ def drain(lifecycle: Ring, policy: Ring | None = None) -> Batch:
     noted = policy.produced() if policy else 0
     until = lifecycle.produced()
     lifecycle_records = lifecycle.read(until)
-    if policy is None or lifecycle.consumed() < until:
-        return Batch(lifecycle_records, [])
-    return Batch(lifecycle_records, policy.read(noted))
+    complete = lifecycle.consumed() >= until
+    records = policy.read(noted) if policy is not None and complete else []
+    return Batch(lifecycle_records, records, complete)

@@ -11,6 +11,8 @@ import ctypes
 import errno
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +22,7 @@ from osmia_agent.kernel.bpf import AttachType, BpfError, MapType, ProgramType
 from osmia_bpf.btf import VMLINUX, Btf, BtfError, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
 _TRACEPOINTS = Path("/sys/kernel/tracing/events")
 _KPROBES = Path("/sys/bus/event_source/devices/kprobe")
@@ -45,6 +47,13 @@ class Feature(NamedTuple):
     detail: str
 
 
+PROBED_FUNCTIONS = (_FUNCTION, _MODIFIED_FUNCTION, _LSM_FUNCTION)
+"""Functions whose type ids `attach_features` needs."""
+
+# Return the type id of a kernel function; raise `BtfError` if there is none.
+_TypeId = Callable[[str], int]
+
+
 def probe(btf_path: Path = VMLINUX) -> list[Feature]:
     """Try every feature. Needs the privileges to load programs."""
     btf: Btf | None = None
@@ -55,10 +64,27 @@ def probe(btf_path: Path = VMLINUX) -> list[Feature]:
             "btf",
             btf is not None,
             str(btf_path) if btf else f"{btf_path} cannot be read: no program can be compiled",
-        )
+        ),
+        _try("ring buffer", _ring_buffer),
+        _try("tail calls", _tail_calls),
+        *_plain_features(),
     ]
-    features += [_try(name, attempt) for name, attempt in _attempts(btf)]
+    if btf is not None:
+        features.append(_try("task iterator", partial(_iterator, btf)))
+        features += _traced_features(lambda name: btf.require(name, Kind.FUNC))
+        features.append(_try("credentials at exec", partial(_credentials, btf)))
     return features
+
+
+def attach_features(function_ids: Mapping[str, int]) -> list[Feature]:
+    """Try the ways to attach programs; `function_ids` has the ids of `PROBED_FUNCTIONS`."""
+
+    def type_id(name: str) -> int:
+        if name not in function_ids:
+            raise BtfError(f"this kernel has no func {name}")
+        return function_ids[name]
+
+    return [*_plain_features(), *_traced_features(type_id)]
 
 
 def _try(name: str, attempt: Callable[[], str]) -> Feature:
@@ -70,24 +96,27 @@ def _try(name: str, attempt: Callable[[], str]) -> Feature:
         return Feature(name, available=False, detail=str(error.strerror).partition("\n")[0])
 
 
-def _attempts(btf: Btf | None) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "ring buffer", _ring_buffer
-    yield "tail calls", _tail_calls
-    yield "raw tracepoints", _raw_tracepoint
-    yield "tracepoints", _tracepoint
-    yield "kprobes", _kprobe
-    yield "kprobe_multi", _kprobe_multi
-    yield "uprobes", _uprobe
-    yield "override_return", lambda: _helper(_HELPER_OVERRIDE_RETURN)
-    yield "send_signal", lambda: _helper(_HELPER_SEND_SIGNAL)
-    if btf is None:
-        return
-    yield "task iterator", lambda: _iterator(btf)
-    yield "fentry", lambda: _traced(btf, AttachType.TRACE_FENTRY, _FUNCTION)
-    yield "fexit", lambda: _traced(btf, AttachType.TRACE_FEXIT, _FUNCTION)
-    yield "fmod_ret", lambda: _traced(btf, AttachType.MODIFY_RETURN, _MODIFIED_FUNCTION)
-    yield "lsm", lambda: _lsm(btf)
-    yield "credentials at exec", lambda: _credentials(btf)
+def _plain_features() -> list[Feature]:
+    attempts: dict[str, Callable[[], str]] = {
+        "raw tracepoints": _raw_tracepoint,
+        "tracepoints": _tracepoint,
+        "kprobes": _kprobe,
+        "kprobe_multi": _kprobe_multi,
+        "uprobes": _uprobe,
+        "override_return": partial(_helper, _HELPER_OVERRIDE_RETURN),
+        "send_signal": partial(_helper, _HELPER_SEND_SIGNAL),
+    }
+    return [_try(name, attempt) for name, attempt in attempts.items()]
+
+
+def _traced_features(type_id: _TypeId) -> list[Feature]:
+    attempts: dict[str, Callable[[], str]] = {
+        "fentry": partial(_traced, type_id, AttachType.TRACE_FENTRY, _FUNCTION),
+        "fexit": partial(_traced, type_id, AttachType.TRACE_FEXIT, _FUNCTION),
+        "fmod_ret": partial(_traced, type_id, AttachType.MODIFY_RETURN, _MODIFIED_FUNCTION),
+        "lsm": partial(_lsm, type_id),
+    }
+    return [_try(name, attempt) for name, attempt in attempts.items()]
 
 
 @contextlib.contextmanager
@@ -211,8 +240,8 @@ def _iterator(btf: Btf) -> str:
         return ""
 
 
-def _traced(btf: Btf, attach_type: AttachType, function: str) -> str:
-    target = btf.require(function, Kind.FUNC)
+def _traced(type_id: _TypeId, attach_type: AttachType, function: str) -> str:
+    target = type_id(function)
     with (
         _open(
             bpf.load_program(
@@ -224,8 +253,8 @@ def _traced(btf: Btf, attach_type: AttachType, function: str) -> str:
         return ""
 
 
-def _lsm(btf: Btf) -> str:
-    target = btf.require(_LSM_FUNCTION, Kind.FUNC)
+def _lsm(type_id: _TypeId) -> str:
+    target = type_id(_LSM_FUNCTION)
     with (
         _open(
             bpf.load_program(
@@ -248,7 +277,7 @@ def _credentials(btf: Btf) -> str:
     if btf.tracepoint_arguments("sched_prepare_exec") is not None:
         return "tracepoint sched_prepare_exec"
     try:
-        _traced(btf, AttachType.TRACE_FENTRY, _FUNCTION)
+        _traced(lambda name: btf.require(name, Kind.FUNC), AttachType.TRACE_FENTRY, _FUNCTION)
     except OSError:
         _kprobe()
         return f"kprobe {_FUNCTION}"

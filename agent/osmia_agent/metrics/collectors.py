@@ -4,7 +4,7 @@ Names and labels are the contract's, with the prefix `osmia_`; those of pipeline
 records beyond it make the conservation of events visible:
 
     pipeline_events_read = exported + filtered + rate_limited + failed
-    kernel_records_generated = submitted + dropped
+    kernel_records_generated = submitted + dropped, those of policies included
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from osmia_agent.metrics.events import LABELS, EventCounter
+from osmia_agent.metrics.events import LABELS, POLICY_LABELS, EventCounter
+from osmia_agent.metrics.policies import policy_metrics
 from osmia_events.utf8 import with_valid_text
 
 if TYPE_CHECKING:
@@ -24,11 +25,22 @@ if TYPE_CHECKING:
     from osmia_agent.metrics.sources import (
         KernelStatistics,
         PipelineStatistics,
+        PolicyStatistics,
         ProcessStatistics,
         Sources,
     )
 
-OPCODES = {"exec": "5", "exit": "7", "fork": "23", "data": "24", "cgroup": "25"}
+OPCODES = {
+    "exec": "5",
+    "exit": "7",
+    "fork": "23",
+    "data": "24",
+    "cgroup": "25",
+    "kprobe": "13",
+    "tracepoint": "14",
+    "uprobe": "15",
+    "lsm": "16",
+}
 """Upstream's numbers of the messages that records correspond to."""
 
 FLAGS = (
@@ -65,8 +77,11 @@ class AgentCollector:
         yield from event_metrics(sources.events)
         yield from pipeline_metrics(list(sources.pipelines()))
         yield _by("errors", "Failures of the agent, by what failed", "error", sources.errors())
+        policies = sources.policies() if sources.policies is not None else None
         if sources.kernel is not None:
-            yield from kernel_metrics(sources.kernel())
+            yield from kernel_metrics(sources.kernel(), policies)
+        if policies is not None:
+            yield from policy_metrics(policies)
         if sources.processes is not None:
             yield from process_metrics(sources.processes())
 
@@ -81,11 +96,15 @@ def build_info(version: str) -> Metric:
 
 
 def event_metrics(events: EventCounter) -> Iterator[Metric]:
-    """Count events read, and flags of exec events."""
-    total = CounterMetricFamily("osmia_events", "Events, before filters", labels=LABELS)
-    for series, count in events.series():
-        total.add_metric([_valid(value) for value in series], count)
-    yield total
+    """Count events read, those of policies by hook as well, and flags of exec events."""
+    for name, text, labels, found in (
+        ("events", "Events, before filters", LABELS, events.series()),
+        ("policy_events", "Events of policies, by hook", POLICY_LABELS, events.policy_series()),
+    ):
+        total = CounterMetricFamily(f"osmia_{name}", text, labels=labels)
+        for series, count in found:
+            total.add_metric([_valid(value) for value in series], count)
+        yield total
     flags: dict[str, int] = {}
     for flag, count in events.flags().items():
         known = flag if flag in FLAGS else "unknown"
@@ -143,8 +162,16 @@ def pipeline_metrics(pipelines: Sequence[PipelineStatistics]) -> Iterator[Metric
     )
 
 
-def kernel_metrics(kernel: KernelStatistics) -> Iterator[Metric]:
+def kernel_metrics(
+    kernel: KernelStatistics, policies: PolicyStatistics | None = None
+) -> Iterator[Metric]:
     """Say what the programs sent, what was lost on the way, and what arrived."""
+    if policies is not None:
+        kernel = kernel._replace(
+            records={**kernel.records, **policies.records},
+            received=kernel.received + policies.received,
+            undecodable={**kernel.undecodable, "policy": policies.undecodable},
+        )
     for what, text in (
         ("generated", "Records that programs made"),
         ("submitted", "Records that the ring took"),
@@ -178,6 +205,9 @@ def kernel_metrics(kernel: KernelStatistics) -> Iterator[Metric]:
     )
     for attach, count in kernel.missed_runs.items():
         runs.add_metric((attach, _BASE_POLICY), count)
+    for policy in policies.policies if policies is not None else ():
+        for attach, count in policy.missed_runs.items():
+            runs.add_metric((attach, policy.name), count)
     yield runs
 
 

@@ -1,15 +1,24 @@
-"""Counts events by type, pod and binary, in a bounded number of series."""
+"""Counts events by type, policy, pod and binary, in a bounded number of series."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from osmia_events.memo import new_key, remember
-from osmia_events.model import EventType, ProcessExec
+from osmia_events.model import (
+    EventType,
+    ProcessExec,
+    ProcessKprobe,
+    ProcessLsm,
+    ProcessTracepoint,
+    ProcessUprobe,
+    ProcessUsdt,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from osmia_events.model import Event, Process
 
@@ -18,24 +27,46 @@ OTHER = "__other__"
 
 LABELS = ("type", "namespace", "workload", "pod", "binary", "node_name")
 
+POLICY_LABELS = ("policy", "hook", *LABELS[1:])
+
 LabelSet = tuple[str, str, str, str]
 """Values of namespace, workload, pod and binary."""
 
-Series = tuple[str, str, str, str, str, str]
-"""Values of `LABELS`."""
+Series = tuple[str, ...]
+"""Values of `LABELS`, or of `POLICY_LABELS`."""
 
 _MAX_FLAG_TEXTS = 1000
+_MAX_HOOKS_OF_CELL = 1000
 _FOLDED_AT_ONCE = 10
 """A tenth of all cells makes room together, since the oldest have to be looked for."""
 
 
-class _Cell:
-    """Counts of the events of one set of labels, by class of their body."""
+# What tells the hooks of each kind of event apart, behind the policy.
+_HOOKS: dict[type | None, Callable[[Any], tuple[str, ...]]] = {
+    ProcessKprobe: attrgetter("policy_name", "function_name"),
+    ProcessTracepoint: attrgetter("policy_name", "subsys", "event"),
+    ProcessUprobe: attrgetter("policy_name", "path", "symbol"),
+    ProcessUsdt: attrgetter("policy_name", "provider", "name"),
+    ProcessLsm: attrgetter("policy_name", "function_name"),
+}
+_HOOK_KINDS: dict[type | None, str] = {
+    ProcessKprobe: "kprobe",
+    ProcessTracepoint: "tracepoint",
+    ProcessUprobe: "uprobe",
+    ProcessUsdt: "usdt",
+    ProcessLsm: "lsm",
+}
+_Hook = tuple[type | None, tuple[str, ...]]
 
-    __slots__ = ("counts", "is_folded", "last_counted")
+
+class _Cell:
+    """Counts of the events of one set of labels, by class of their body, and by hook."""
+
+    __slots__ = ("counts", "hooks", "is_folded", "last_counted")
 
     def __init__(self) -> None:
         self.counts: dict[type | None, int] = {}
+        self.hooks: dict[_Hook, int] = {}
         self.last_counted = 0
         self.is_folded = False
 
@@ -57,7 +88,7 @@ class EventCounter:
         self._max_series = max_series
         self._key = new_key(self)
         self._cells: dict[LabelSet, _Cell] = {}
-        self._other: dict[type | None, int] = {}
+        self._other = _Cell()
         self._changing = threading.Lock()
         self._counted = 0
         self._flags: dict[str, int] = {}
@@ -81,6 +112,8 @@ class EventCounter:
             counts[kind] = 1
         if kind is ProcessExec and process is not None:
             self._count_flags(process.flags)
+        elif kind in _HOOKS:
+            _count_hook(cell.hooks, (kind, _HOOKS[kind](body)), 1)
 
     def count_all(self, events: Iterable[Event]) -> None:
         """Count events."""
@@ -92,11 +125,23 @@ class EventCounter:
         other = self._only_wanted(OTHER, OTHER, OTHER, OTHER)
         with self._changing:
             found = [(labels, dict(cell.counts)) for labels, cell in self._cells.items()]
-            found.append((other, dict(self._other)))
+            found.append((other, dict(self._other.counts)))
         return [
             ((_type_name(kind), *labels, self._node_name), count)
             for labels, counts in found
             for kind, count in counts.items()
+        ]
+
+    def policy_series(self) -> list[tuple[Series, int]]:
+        """Return a copy of all series of events of policies."""
+        other = self._only_wanted(OTHER, OTHER, OTHER, OTHER)
+        with self._changing:
+            found = [(labels, dict(cell.hooks)) for labels, cell in self._cells.items()]
+            found.append((other, dict(self._other.hooks)))
+        return [
+            ((policy, _hook_name(kind, place), *labels, self._node_name), count)
+            for labels, hooks in found
+            for (kind, (policy, *place)), count in hooks.items()
         ]
 
     def flags(self) -> dict[str, int]:
@@ -139,7 +184,9 @@ class EventCounter:
         by_age = sorted(self._cells.items(), key=lambda item: item[1].last_counted)
         for labels, cell in by_age[: 1 + self._max_series // _FOLDED_AT_ONCE]:
             for kind, count in cell.counts.items():
-                self._other[kind] = self._other.get(kind, 0) + count
+                self._other.counts[kind] = self._other.counts.get(kind, 0) + count
+            for hook, count in cell.hooks.items():
+                _count_hook(self._other.hooks, hook, count)
             cell.is_folded = True
             del self._cells[labels]
             self.folded += 1
@@ -152,6 +199,17 @@ class EventCounter:
             # A recorded stream may hold anything.
             key = text if len(flags) < _MAX_FLAG_TEXTS else "unknown"
             flags[key] = flags.get(key, 0) + 1
+
+
+def _count_hook(counts: dict[_Hook, int], hook: _Hook, count: int) -> None:
+    if hook not in counts and len(counts) >= _MAX_HOOKS_OF_CELL:
+        hook = (None, (OTHER, OTHER))
+    counts[hook] = counts.get(hook, 0) + count
+
+
+def _hook_name(kind: type | None, place: list[str]) -> str:
+    prefix = _HOOK_KINDS.get(kind)
+    return f"{prefix}:{'/'.join(place)}" if prefix else OTHER
 
 
 def _type_name(kind: type | None) -> str:

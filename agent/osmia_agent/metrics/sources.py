@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from osmia_agent.metrics.events import EventCounter
 
@@ -78,6 +78,57 @@ class KernelStatistics(NamedTuple):
     """How often a program was not run, by the place it is attached to."""
 
 
+class HookStatistics(NamedTuple):
+    """One hook of a policy; submitted + dropped = generated."""
+
+    section: str
+    """Such as `kprobes`."""
+    position: int
+    """Among the hooks of its section."""
+    name: str
+    """As `policy_events_total` calls it, such as `tracepoint:sched/sched_switch`."""
+    records: RecordCounts
+
+
+class ActionCount(NamedTuple):
+    """How often a selector did an action."""
+
+    hook: HookStatistics
+    selector: int
+    """In its hook."""
+    label: str
+    action: str
+    """The contract's word for it, such as `monitor_signal`."""
+    total: int
+
+
+class OnePolicyStatistics(NamedTuple):
+    """One policy."""
+
+    name: str
+    namespace: str
+    state: str
+    kernel_memory_bytes: int
+    hooks: Sequence[HookStatistics]
+    actions: Sequence[ActionCount]
+    missed_runs: Mapping[str, int]
+    """How often programs were not run, by what they are attached to."""
+
+
+class PolicyStatistics(NamedTuple):
+    """All policies, and the ring that they share."""
+
+    policies: Sequence[OnePolicyStatistics]
+    records: Mapping[str, RecordCounts]
+    """By kind (`kprobe`, `tracepoint`, `uprobe`, `lsm`), of policies that are gone as well."""
+    received: int
+    """Records taken out of the ring."""
+    undecodable: int
+    lonely_entries: int
+    """Calls whose return was not told, or never came: their events lack it."""
+    lonely_returns: int
+
+
 class ProcessStatistics(NamedTuple):
     """The process table."""
 
@@ -99,5 +150,6 @@ class Sources:
     pipelines: Callable[[], Iterable[PipelineStatistics]]
     kernel: Callable[[], KernelStatistics] | None = None
     processes: Callable[[], ProcessStatistics] | None = None
+    policies: Callable[[], PolicyStatistics] | None = None
     errors: Callable[[], Mapping[str, int]] = field(default=dict)
     """Failures of the agent itself, by what failed."""

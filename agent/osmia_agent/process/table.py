@@ -175,7 +175,7 @@ class ProcessTable:
         """End a process; return what its event says, or None if it had ended before."""
         tgid = record.tgid
         process_key = (tgid, record.start_boottime_ns)
-        if process_key in self._exited or process_key in self._exited_before:
+        if self.has_exited(*process_key):
             self.counters.repeated_exits += 1
             return None
         image = self._newest.get(tgid)
@@ -215,6 +215,11 @@ class ProcessTable:
         process_key = (tgid, start_boottime_ns)
         image = self._exited.get(process_key) or self._exited_before.get(process_key)
         return image or self._completion.complete(ImageKey(tgid, start_boottime_ns, exec_count))
+
+    def has_exited(self, tgid: int, start_boottime_ns: int) -> bool:
+        """Tell whether a process has exited in this batch or the one before."""
+        key = (tgid, start_boottime_ns)
+        return key in self._exited or key in self._exited_before
 
     def lineage(self, image: ProcessImage, *, ancestors: bool) -> Lineage:
         """Return what an event of this image says of its process."""

@@ -6,6 +6,7 @@ for the second, a bounded number of them; one whose return is never told goes ou
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +26,7 @@ from osmia_events.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from osmia_agent.process.clock import Clock
     from osmia_agent.process.table import Lineage, ProcessTable
@@ -41,9 +42,12 @@ MAX_PENDING = 4096
 """Calls that wait for their returns."""
 MAX_EARLY = 4096
 """Records that wait for the exec of their process."""
+MAX_EARLY_S = 0.5
+"""How long they wait: between counting itself and its record, an exec maps its files."""
 MAX_THREADS = 1024
 """Threads whose form of the process is kept."""
 
+_NO_WAIT = 1 << 64
 _ABI_EVENTS = frozenset({"tracepoints"})
 _ANCESTOR_KINDS = {
     "kprobes": "kprobe",
@@ -101,8 +105,12 @@ class PolicyEvents:
         symbols: Symbols,
         *,
         ancestors: frozenset[str] = frozenset(),
+        early_s: float = MAX_EARLY_S,
     ) -> None:
-        """`ancestors` are the kinds of events (kprobe, tracepoint, uprobe, lsm) that name them."""
+        """`ancestors` are the kinds of events (kprobe, tracepoint, uprobe, lsm) that name them.
+
+        A record waits for the exec of its process until it is `early_s` old.
+        """
         self._policies = policies
         self._table = table
         self._clock = clock
@@ -111,6 +119,7 @@ class PolicyEvents:
         self._ancestors = ancestors
         self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
         self._early: list[bytes] = []
+        self._early_ns = int(early_s * 1e9)
         self._threads: OrderedDict[tuple[Process, int], Process] = OrderedDict()
         self.counters = PolicyCounters()
 
@@ -123,25 +132,35 @@ class PolicyEvents:
         """Return the events that records tell, in the kernel's order of time.
 
         An exec counts itself before its own record is made. A record from in between names an
-        image that is not known yet: it waits for the next call, once.
+        image that is not known yet: it waits for a later call, until the exec is known, the process
+        has exited without, or it has waited for long.
         """
         found: list[TimedEvent] = []
-        late, self._early = self._early, []
-        for raw in late:
-            self._record(raw, found, may_wait=False)
-        for raw in records:
-            self._record(raw, found, may_wait=len(self._early) < MAX_EARLY)
+        waiting, self._early = self._early, []
+        wait_since_ns = time.monotonic_ns() - self._early_ns
+        for raw in (*waiting, *records):
+            self._record(raw, found, wait_since_ns)
         found.sort(key=_ktime)
         return found
 
+    def end_calls(self, tgids: Collection[int]) -> list[TimedEvent]:
+        """Return the events of calls that will not return, since their processes have exited."""
+        if not tgids:
+            return []
+        ended = [key for key, call in self._pending.items() if call.record.header.tgid in tgids]
+        return [self._lonely(self._pending.pop(key)) for key in ended]
+
     def flush(self) -> list[TimedEvent]:
         """Return the events of all records that still wait for others, without these."""
-        found = self.events(())
+        found: list[TimedEvent] = []
+        waiting, self._early = self._early, []
+        for raw in waiting:
+            self._record(raw, found, _NO_WAIT)
         found += [self._lonely(pending) for pending in self._pending.values()]
         self._pending.clear()
         return found
 
-    def _record(self, raw: bytes, found: list[TimedEvent], *, may_wait: bool) -> None:
+    def _record(self, raw: bytes, found: list[TimedEvent], wait_since_ns: int) -> None:
         try:
             header = decode_header(raw)
             policy = self._policies[header.policy]
@@ -149,7 +168,7 @@ class PolicyEvents:
             if header.phase in (Phase.RETURN, Phase.UNMATCHED):
                 self._return(raw, header, hook, found)
             else:
-                self._call(raw, header, policy, hook, found, may_wait=may_wait)
+                self._call(raw, header, policy, hook, found, wait_since_ns)
         except (RecordError, LookupError):
             self.counters.undecodable += 1
 
@@ -170,15 +189,19 @@ class PolicyEvents:
         policy: KnownPolicy,
         hook: HookSchema,
         found: list[TimedEvent],
-        *,
-        may_wait: bool,
+        wait_since_ns: int,
     ) -> None:
         record = decode_record(raw, header, hook.entry_structs)
         identity = (header.tgid, header.start_boottime_ns, header.exec_count)
         image = self._table.find(*identity)
         if image is None:
             # What returns later is joined under its own time: it needs no second look.
-            if may_wait and header.phase == Phase.WHOLE:
+            if (
+                header.phase == Phase.WHOLE
+                and header.ktime_ns > wait_since_ns
+                and len(self._early) < MAX_EARLY
+                and not self._table.has_exited(header.tgid, header.start_boottime_ns)
+            ):
                 self._early.append(raw)
                 return
             image = self._table.resolve(*identity)

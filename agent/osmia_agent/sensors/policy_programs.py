@@ -56,9 +56,13 @@ class HookStatus(NamedTuple):
 class HookCounts(NamedTuple):
     """Records of one hook: generated = submitted + dropped."""
 
-    generated: int
-    submitted: int
-    dropped: int
+    generated: int = 0
+    submitted: int = 0
+    dropped: int = 0
+
+    def plus(self, other: HookCounts) -> HookCounts:
+        """Return the sums."""
+        return HookCounts(*map(sum, zip(self, other, strict=True)))
 
 
 def schema_of(compiled: Compiled) -> PolicySchema:
@@ -231,9 +235,16 @@ class PolicyPrograms:
         fds = (*self._programs.map_fds.values(), *self._programs.program_fds.values())
         return sum(map(_memlock, fds))
 
-    def missed_runs(self) -> int:
-        """Return how often a program was not run because it was running already."""
-        return sum(map(bpf.recursion_misses, self._programs.program_fds.values()))
+    def missed_runs(self) -> dict[str, int]:
+        """Return how often programs were not run, being at work already, by what they are for."""
+        found: dict[str, int] = {}
+        for hook in self.schema.hooks:
+            for name in (hook.program, hook.return_program):
+                fd = self._programs.program_fds.get(name)
+                if fd is not None:
+                    place = hook.name or hook.program
+                    found[place] = found.get(place, 0) + bpf.recursion_misses(fd)
+        return found
 
 
 def _memlock(fd: int) -> int:

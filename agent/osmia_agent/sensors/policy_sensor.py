@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,7 +15,7 @@ from osmia_agent.kernel.bpf import MapType
 from osmia_agent.kernel.compiler import CompileError, Job
 from osmia_agent.kernel.ring import open_ring, ring_bytes
 from osmia_agent.sensors.policy_events import KnownPolicy
-from osmia_agent.sensors.policy_programs import HookState, PolicyPrograms, schema_of
+from osmia_agent.sensors.policy_programs import HookCounts, HookState, PolicyPrograms, schema_of
 from osmia_agent.sensors.process_map import PROCESSES, ProcessMap, TooManyFollowersError
 from osmia_bpf.btf import VMLINUX, BtfError
 from osmia_bpf.policy.processes import ProcessMapRecipe
@@ -22,15 +23,18 @@ from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from osmia_agent.process.procfs import ProcFs
-    from osmia_agent.sensors.policy_programs import HookCounts, HookStatus
+    from osmia_agent.sensors.policy_programs import HookStatus
+    from osmia_bpf.policy.actions import ActionNumber
+    from osmia_bpf.policy.schema import HookSchema
     from osmia_bpf.programs import Compiled
 
 logger = logging.getLogger(__name__)
 
 _RECORDS = "policy_records"
+_BATCHES_TO_KEEP = 4
 _TRAMPOLINES = frozenset({ProgramKind.FENTRY, ProgramKind.FEXIT})
 _KINDS_BY_FEATURE = {
     "fentry": ProgramKind.FENTRY,
@@ -50,7 +54,15 @@ _RETURNS = {
 
 
 class PolicyError(Exception):
-    """What was asked for cannot be done; nothing has changed."""
+    """What was asked for cannot be done.
+
+    `key` is given where the policy is kept all the same, with this as its error; elsewhere nothing
+    has changed.
+    """
+
+    def __init__(self, message: str, key: PolicyKey | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class PolicyState(Enum):
@@ -85,6 +97,20 @@ class PolicyStatus(NamedTuple):
     hooks: tuple[HookStatus, ...]
 
 
+class PolicyDetails(NamedTuple):
+    """One policy with what its programs have counted."""
+
+    status: PolicyStatus
+    hooks: tuple[HookSchema, ...]
+    """Those that were compiled."""
+    counts: tuple[HookCounts, ...]
+    """Of each of `hooks`."""
+    actions: Mapping[tuple[int, ActionNumber, bool], int]
+    """By selector, numbered through the policy, action, and whether it was really done."""
+    missed_runs: Mapping[str, int]
+    """How often programs were not run, by what they are attached to."""
+
+
 @dataclass(frozen=True)
 class NodeFacts:
     """What compiling for this node depends on, besides the kernel's types."""
@@ -109,13 +135,14 @@ class _Loaded(NamedTuple):
 @dataclass
 class _Held:
     id: int
-    loaded: _Loaded
+    loaded: _Loaded | None
+    """None if the kernel has nothing of it, for the reason in `error`."""
     error: str
     enabled: bool = True
 
     @property
-    def programs(self) -> PolicyPrograms:
-        return self.loaded.programs
+    def programs(self) -> PolicyPrograms | None:
+        return None if self.loaded is None else self.loaded.programs
 
 
 class Compiler(Protocol):
@@ -131,8 +158,8 @@ class Compiler(Protocol):
 class PolicySensor:
     """The policies, their ring, and the map of processes that they share.
 
-    `known` and `ring` are for the thread that reads records; everything else is called by one
-    thread at a time.
+    `known`, `ring` and `batch_read` are for the thread that reads records; `compile` may be called
+    by any, everything else by one thread at a time.
     """
 
     def __init__(
@@ -151,7 +178,9 @@ class PolicySensor:
         self.ring = open_ring(self._ring_fd, size)
         self.known: dict[int, KnownPolicy] = {}
         """By the number in records."""
-        self._retired: list[list[int]] = [[], []]
+        self._retired: deque[tuple[int, int]] = deque()
+        self._batches = 0
+        self._gone: dict[str, HookCounts] = {}
         self._held: dict[PolicyKey, _Held] = {}
         self._ids = 0
         self._numbers = 0
@@ -161,57 +190,102 @@ class PolicySensor:
         """Compile policies that are about to be added, on all processors."""
         self._compiler.ahead([self._job(text, self._facts.kinds) for text in texts])
 
-    def add(self, text: str, domain: str = "", *, replace: bool = False) -> PolicyKey:
+    def compile(self, text: str) -> Compiled:
+        """Make the programs of a policy given as YAML, for `add`; takes long at the first time.
+
+        Raises `PolicyError` if the compiler fails. A policy that cannot be used is told by `add`.
+        """
+        return self._compiled(text, self._facts.kinds)
+
+    def add(
+        self,
+        text: str,
+        domain: str = "",
+        *,
+        replace: bool = False,
+        enforce: bool | None = None,
+        compiled: Compiled | None = None,
+    ) -> PolicyKey:
         """Load and attach a policy given as YAML; return what it is called by.
 
         With `replace` a policy of that name gives way to it: the new one is attached before the
         old one is detached, so nothing goes by unseen in between. Where the new one cannot be
-        loaded, the old one stays. Raises `PolicyError` where the policy cannot be used at all, or
-        one of its name is there. A policy of whose hooks each fails is kept, with its error.
+        loaded, the old one stays. Without, only one that failed gives way. `enforce` overrules the
+        policy's mode, `compiled` is what `compile` has made of the text.
+
+        Raises `PolicyError` if the policy does not work at all. If its name could be read, and no
+        working policy has it, it is kept, with its error.
         """
-        loaded = self._loaded(text, self._facts.kinds)
-        schema = loaded.programs.schema
+        compiled = compiled or self.compile(text)
+        schema = schema_of(compiled)
+        if not schema.name:
+            raise PolicyError(schema.error)
         key = PolicyKey(schema.name, schema.namespace, domain)
         old = self._held.get(key)
-        if schema.error or (old is not None and not replace):
-            self._drop(loaded)
-            raise PolicyError(schema.error or f"a policy {key.name!r} is there already")
-        loaded.programs.attach()
-        if loaded.programs.out_of_trampolines and ProgramKind.KPROBE in self._facts.kinds:
-            logger.info("policy %s: a function has no room for fentry, using kprobes", key.name)
-            self._drop(loaded)
-            kinds = tuple(kind for kind in self._facts.kinds if kind not in _TRAMPOLINES)
-            loaded = self._loaded(text, kinds)
-            loaded.programs.attach()
-        failed = _failure(loaded.programs)
-        if failed and old is not None and not old.error:
-            self._drop(loaded)
+        works = old is not None and not old.error
+        if works and not replace:
+            raise PolicyError(f"a policy {key.name!r} is there already")
+        loaded, failed = self._attached(text, compiled, enforce)
+        if failed and works:
+            if loaded is not None:
+                self._drop(loaded)
             raise PolicyError(f"{failed}; the policy as it was stays")
         self._ids += 1
         self._held[key] = _Held(self._ids, loaded, failed)
-        if old is not None:
+        if old is not None and old.loaded is not None:
             self._drop(old.loaded)
+        if failed:
+            raise PolicyError(failed, key)
         return key
+
+    def _attached(
+        self, text: str, compiled: Compiled, enforce: bool | None
+    ) -> tuple[_Loaded | None, str]:
+        """Load and attach; return what is in the kernel, and why nothing of it works."""
+        if error := schema_of(compiled).error:
+            return None, error
+        try:
+            loaded = self._loaded(compiled, enforce)
+            loaded.programs.attach()
+            if loaded.programs.out_of_trampolines and ProgramKind.KPROBE in self._facts.kinds:
+                name = loaded.programs.schema.name
+                logger.info("policy %s: a function has no room for fentry, using kprobes", name)
+                self._drop(loaded)
+                kinds = tuple(kind for kind in self._facts.kinds if kind not in _TRAMPOLINES)
+                loaded = self._loaded(self._compiled(text, kinds), enforce)
+                loaded.programs.attach()
+        except PolicyError as error:
+            return None, str(error)
+        return loaded, _failure(loaded.programs)
+
+    def note_failed(self, key: PolicyKey, reason: str) -> None:
+        """List a policy that cannot even be read, unless there is one of this key."""
+        if key not in self._held:
+            self._ids += 1
+            self._held[key] = _Held(self._ids, None, reason)
 
     def remove(self, key: PolicyKey) -> None:
         """Detach and forget a policy. Raises `PolicyError` if there is none of this name."""
         held = self._get(key)
         del self._held[key]
-        self._drop(held.loaded)
+        if held.loaded is not None:
+            self._drop(held.loaded)
 
     def enable(self, key: PolicyKey) -> None:
         """Attach a disabled policy. Raises `PolicyError` if it is not disabled."""
         held = self._get(key)
-        if held.enabled:
+        if held.enabled or held.programs is None:
             raise PolicyError(f"policy {key.name!r} is not disabled")
         held.programs.attach()
         held.enabled = True
         held.error = _failure(held.programs)
+        if held.error:
+            raise PolicyError(held.error, key)
 
     def disable(self, key: PolicyKey) -> None:
         """Detach a policy; it stays loaded. Raises `PolicyError` if it is not enabled."""
         held = self._get(key)
-        if not held.enabled or held.error:
+        if not held.enabled or held.error or held.programs is None:
             raise PolicyError(f"policy {key.name!r} is not enabled")
         held.programs.detach()
         held.enabled = False
@@ -219,7 +293,7 @@ class PolicySensor:
     def set_mode(self, key: PolicyKey, *, enforce: bool) -> None:
         """Let a policy enforce, or only tell. Raises `PolicyError` if it has nothing to enforce."""
         held = self._get(key)
-        if not held.programs.schema.enforces:
+        if held.programs is None or not held.programs.schema.enforces:
             raise PolicyError(f"policy {key.name!r} has no action to enforce")
         held.programs.set_enforce(enforce=enforce)
 
@@ -229,28 +303,49 @@ class PolicySensor:
             _status(key, held) for key, held in sorted(self._held.items(), key=lambda i: i[1].id)
         ]
 
+    def details(self) -> list[PolicyDetails]:
+        """Return all policies as they are now, oldest first, with what their programs counted."""
+        found = []
+        for status in self.statuses():
+            programs = self._held[status.key].programs
+            if programs is None:
+                found.append(PolicyDetails(status, (), (), {}, {}))
+                continue
+            hooks = programs.schema.hooks
+            found.append(
+                PolicyDetails(
+                    status,
+                    hooks,
+                    tuple(programs.counts()) if hooks else (),
+                    programs.actions() if hooks else {},
+                    programs.missed_runs(),
+                )
+            )
+        return found
+
     def counts(self) -> dict[PolicyKey, list[HookCounts]]:
         """Return what became of the records of each policy's hooks."""
-        return {
-            key: held.programs.counts()
-            for key, held in self._held.items()
-            if held.programs.schema.hooks
-        }
+        return {each.status.key: list(each.counts) for each in self.details() if each.hooks}
 
-    def missed_runs(self) -> dict[PolicyKey, int]:
-        """Return how often programs of each policy were not run."""
-        return {key: held.programs.missed_runs() for key, held in self._held.items()}
+    def gone(self) -> dict[str, HookCounts]:
+        """Return, by section, what became of the records of policies that are not here any more."""
+        return dict(self._gone)
 
     def batch_read(self) -> None:
-        """Note that the ring has been read: policies that went two batches ago are forgotten."""
-        gone, self._retired = self._retired[0], [self._retired[1], []]
-        for number in gone:
-            self.known.pop(number, None)
+        """Note that the ring has been read: policies that went some batches ago are forgotten.
+
+        Their records may have been in the ring when they went, waited there for a turn that could
+        not read it, and then for the execs of their processes.
+        """
+        self._batches += 1
+        while self._retired and self._retired[0][0] <= self._batches - _BATCHES_TO_KEEP:
+            self.known.pop(self._retired.popleft()[1], None)
 
     def detach(self) -> None:
         """Let no further record be made; those in the ring can still be read."""
         for held in self._held.values():
-            held.programs.detach()
+            if held.programs is not None:
+                held.programs.detach()
 
     def close(self) -> None:
         """Release everything."""
@@ -276,14 +371,19 @@ class PolicySensor:
         )
         return Job(recipe=recipe, btf_path=str(facts.btf_path), kinds=kinds)
 
-    def _loaded(self, text: str, kinds: tuple[ProgramKind, ...]) -> _Loaded:
-        """Compile and load. Raises `PolicyError`."""
+    def _compiled(self, text: str, kinds: tuple[ProgramKind, ...]) -> Compiled:
+        try:
+            return self._compiler.compile(self._job(text, kinds))
+        except (OSError, CompileError, BtfError) as error:
+            raise PolicyError(str(error)) from error
+
+    def _loaded(self, compiled: Compiled, enforce: bool | None) -> _Loaded:
+        """Load what is compiled. Raises `PolicyError`."""
+        schema = schema_of(compiled)
         followed: tuple[int, ...] = ()
         self._numbers += 1
         number = self._numbers
         try:
-            compiled = self._compiler.compile(self._job(text, kinds))
-            schema = schema_of(compiled)
             shared = {_RECORDS: self._ring_fd}
             if schema.uses_processes:
                 processes = self._process_map()
@@ -295,6 +395,8 @@ class PolicySensor:
         except (OSError, CompileError, BtfError, TooManyFollowersError) as error:
             self._unfollow(followed)
             raise PolicyError(str(error)) from error
+        if enforce is not None:
+            programs.set_enforce(enforce=enforce)
         # Records may come as soon as it is attached.
         self.known[number] = KnownPolicy(schema.name, schema.hooks)
         return _Loaded(programs, number, followed)
@@ -306,9 +408,13 @@ class PolicySensor:
         return self._processes
 
     def _drop(self, loaded: _Loaded) -> None:
+        loaded.programs.detach()
+        hooks = loaded.programs.schema.hooks
+        for hook, counts in zip(hooks, loaded.programs.counts(), strict=True):
+            self._gone[hook.section] = self._gone.get(hook.section, HookCounts()).plus(counts)
         loaded.programs.close()
         self._unfollow(loaded.followed)
-        self._retired[1].append(loaded.number)
+        self._retired.append((self._batches, loaded.number))
 
     def _unfollow(self, bits: tuple[int, ...]) -> None:
         if bits and self._processes is not None:
@@ -338,7 +444,7 @@ def _failure(programs: PolicyPrograms) -> str:
 
 def _status(key: PolicyKey, held: _Held) -> PolicyStatus:
     programs = held.programs
-    hooks = tuple(programs.statuses())
+    hooks = () if programs is None else tuple(programs.statuses())
     state = PolicyState.ENABLED
     if held.error:
         state = PolicyState.LOAD_ERROR
@@ -351,8 +457,8 @@ def _status(key: PolicyKey, held: _Held) -> PolicyStatus:
         key=key,
         state=state,
         error=held.error,
-        enforces=programs.schema.enforces,
-        enforce=programs.enforce,
-        kernel_memory_bytes=programs.memory_bytes(),
+        enforces=programs is not None and programs.schema.enforces,
+        enforce=programs is not None and programs.enforce,
+        kernel_memory_bytes=0 if programs is None else programs.memory_bytes(),
         hooks=hooks,
     )

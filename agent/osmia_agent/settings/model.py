@@ -22,6 +22,13 @@ MetricsLabel = Literal["namespace", "workload", "pod", "binary", "node_name"]
 _DEFAULT_QUEUE_LINES = 10_000
 
 
+def _absolute(path: str) -> str:
+    if path and not path.startswith("/"):
+        message = f"{path!r} is not an absolute path"
+        raise ValueError(message)
+    return path
+
+
 class Group(NamedTuple):
     """Heading of the help under which an option and those after it are listed."""
 
@@ -94,6 +101,17 @@ class Settings(BaseModel):
     """Directory where compiled programs are kept."""
     rb_size: kinds.RingSize = 4 << 20
     """Size of the ring buffer for execs, forks and exits: a power of two."""
+
+    tracing_policy: Annotated[kinds.OptionalPath, Group("Policies")] = ""
+    """File with a policy to load at start."""
+    tracing_policy_dir: Annotated[kinds.OptionalPath, AfterValidator(_absolute)] = (
+        "/etc/osmia/tracing-policies"
+    )
+    """Directory with policies to load at start, and sub-directories with more; empty is none. The
+    default need not exist."""
+    policy_rb_size: kinds.RingSize = 4 << 20
+    """Size of the ring buffer for what policies report: a power of two. It is made with the first
+    policy."""
 
     metrics_server: Annotated[kinds.Address, Group("Endpoints")] = ""
     """Address that serves /metrics, /healthz and /readyz over HTTP; empty is none."""

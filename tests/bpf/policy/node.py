@@ -45,7 +45,10 @@ class Node:
         )
         compiler = CachedCompiler(BytecodeCache(folder))
         self.sensor = PolicySensor(compiler, self.facts, procfs, ring_size)
-        self.sink = PolicyEvents(self.sensor.known, self.table, clock, Origin("node"), Symbols())
+        # Without a base sensor nothing more will be known of a process.
+        self.sink = PolicyEvents(
+            self.sensor.known, self.table, clock, Origin("node"), Symbols(), early_s=0
+        )
         self._names = 0
 
     def add(self, spec, name="", **options):
@@ -69,8 +72,6 @@ class Node:
     def events(self):
         """Return the bodies of the events since the last call."""
         timed = self.sink.events(self.sensor.ring.read())
-        # Without a base sensor nothing more will be known of a process.
-        timed += self.sink.events(())
         self.sensor.batch_read()
         assert self.sink.counters.undecodable == 0
         return [each.event.body for each in timed]

@@ -82,10 +82,39 @@ def test_records_of_a_policy_that_has_just_gone_are_read(node):
 
 
 def test_a_policy_that_fails_is_kept_with_its_reason(node):
-    key = node.sensor.add(node.text("kprobes: [{call: nothing}]", "bad"))
-    status = node.status(key)
+    with pytest.raises(PolicyError, match="this kernel has no function") as failure:
+        node.sensor.add(node.text("kprobes: [{call: nothing}]", "bad"))
+    assert failure.value.key == PolicyKey("bad")
+    status = node.status(failure.value.key)
     assert status.state is PolicyState.LOAD_ERROR
-    assert "this kernel has no function" in status.error
+    assert status.error == str(failure.value)
+    for act in (node.sensor.enable, node.sensor.disable):
+        with pytest.raises(PolicyError, match="is not"):
+            act(status.key)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_policy_that_cannot_be_used_as_a_whole_is_kept_too(node, fixed):
+    two_kinds = LSEEK + "lsmhooks: [{hook: file_open}]"
+    with pytest.raises(PolicyError, match="one kind of hooks") as failure:
+        node.sensor.add(node.text(two_kinds, "bad"))
+    status = node.status(failure.value.key)
+    assert status.state is PolicyState.LOAD_ERROR
+    assert (status.hooks, status.kernel_memory_bytes) == ((), 0)
+    if fixed:
+        node.add(LSEEK, "bad")
+        seek(1)
+        assert seen(node) == [("bad", 1)]
+    else:
+        node.sensor.remove(status.key)
+    assert len(node.sensor.statuses()) == fixed
+
+
+def test_a_policy_without_a_name_leaves_nothing(node):
+    with pytest.raises(PolicyError, match="metadata") as failure:
+        node.sensor.add("kind: TracingPolicy\nspec: {}\n")
+    assert failure.value.key is None
+    assert node.sensor.statuses() == []
 
 
 def test_a_hook_that_fails_harms_no_other(node):
@@ -126,8 +155,8 @@ def test_nothing_stays_after_many_rounds(node):
     for _ in range(500):
         node.sensor.remove(node.sensor.add(text))
         node.sensor.batch_read()
-    node.events()
-    node.events()
+    for _ in range(4):
+        node.events()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert len(node.sensor.known) <= 1
 
@@ -143,6 +172,8 @@ def test_loss_is_counted(tmp_path):
         assert counts.dropped > 0
         assert counts.submitted == len(node.own())
         assert counts.generated == counts.submitted + counts.dropped
+        node.sensor.remove(key)
+        assert node.sensor.gone() == {"tracepoints": counts}
     finally:
         node.sensor.close()
 

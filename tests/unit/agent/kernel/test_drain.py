@@ -22,14 +22,14 @@ def rings(tmp_path):
 def test_lifecycle_alone(rings):
     lifecycle, _, reader, _ = rings
     lifecycle.submit(b"exec")
-    assert drain(reader) == ([b"exec"], [])
+    assert drain(reader) == ([b"exec"], [], True)
 
 
 def test_both(rings):
     lifecycle, policy, *readers = rings
     lifecycle.submit(b"exec")
     policy.submit(b"hook")
-    assert drain(*readers) == ([b"exec"], [b"hook"])
+    assert drain(*readers) == ([b"exec"], [b"hook"], True)
 
 
 def test_policy_waits_for_a_lifecycle_record_that_is_being_written(rings):
@@ -37,9 +37,9 @@ def test_policy_waits_for_a_lifecycle_record_that_is_being_written(rings):
     lifecycle.submit(b"fork")
     position = lifecycle.submit(b"exec", BUSY)
     policy.submit(b"hook")
-    assert drain(*readers) == ([b"fork"], [])
+    assert drain(*readers) == ([b"fork"], [], False)
     lifecycle.commit(position, b"exec")
-    assert drain(*readers) == ([b"exec"], [b"hook"])
+    assert drain(*readers) == ([b"exec"], [b"hook"], True)
 
 
 def test_policy_is_read_up_to_where_it_stood_before(rings):
@@ -58,5 +58,5 @@ def test_policy_is_read_up_to_where_it_stood_before(rings):
             return records
 
     policy.submit(b"early hook")
-    assert drain(LateWriter(), policy_reader) == ([], [b"early hook"])
-    assert drain(lifecycle_reader, policy_reader) == ([b"late exec"], [b"late hook"])
+    assert drain(LateWriter(), policy_reader) == ([], [b"early hook"], True)
+    assert drain(lifecycle_reader, policy_reader) == ([b"late exec"], [b"late hook"], True)

@@ -15,7 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from osmia_agent.metrics import EventCounter
 from osmia_agent.metrics.collectors import make_registry
 from osmia_agent.metrics.sources import (
+    ActionCount,
+    HookStatistics,
     KernelStatistics,
+    OnePolicyStatistics,
+    PolicyStatistics,
     ProcessStatistics,
     RecordCounts,
     Sources,
@@ -53,6 +57,22 @@ KERNEL = KernelStatistics(
     errors=1,
     undecodable={"exec": 2},
     missed_runs={"sched_process_exec": 3},
+)
+HOOK = HookStatistics("lsmhooks", 1, "lsm:file_open", RecordCounts(9, 6, 3))
+POLICIES = PolicyStatistics(
+    policies=[
+        OnePolicyStatistics(
+            *("deny", "", "enabled", 4096, [HOOK]),
+            [ActionCount(HOOK, 2, "web", "monitor_override", 5)],
+            {"file_open": 4},
+        ),
+        OnePolicyStatistics("deny", "shop", "load_error", 0, [], [], {}),
+    ],
+    records={"lsm": RecordCounts(19, 16, 3)},
+    received=16,
+    undecodable=1,
+    lonely_entries=7,
+    lonely_returns=8,
 )
 PROCESSES = ProcessStatistics(40, 65536, 5, {"get": 6}, {"Received": 8})
 
@@ -138,13 +158,48 @@ def test_conservation_can_be_checked_from_outside(events: EventCounter) -> None:
         assert generated == kernel["submitted"][kind] + kernel["dropped"][kind]
 
 
+def test_policies(events: EventCounter) -> None:
+    sources = Sources("1", events, lambda: (), lambda: KERNEL, policies=lambda: POLICIES)
+    found = scraped(sources)
+    states = by(found["osmia_tracingpolicy_loaded"], "state")
+    assert states == dict.fromkeys(("disabled", "error", "partially_enabled", "skipped"), 0) | {
+        "enabled": 1,
+        "load_error": 1,
+    }
+    memory = by(found["osmia_tracingpolicy_kernel_memory_bytes"], "policy_namespace")
+    assert memory == {"": 4096, "shop": 0}
+    ((labels, value),) = found["osmia_tracingpolicy_selector_actions_total"].items()
+    assert value == 5
+    assert dict(labels) == {
+        "action": "monitor_override",
+        "policy": "deny",
+        "policy_namespace": "",
+        "hook": "lsm:file_open",
+        "hook_index": "1",
+        "selector_index": "2",
+        "selector_label": "web",
+    }
+    for what, expected in (("generated", 9), ("submitted", 6), ("dropped", 3)):
+        ((labels, value),) = found[f"osmia_policy_records_{what}_total"].items()
+        assert (value, dict(labels)["hook_index"]) == (expected, "1")
+    assert by(found["osmia_msg_op_total"], "msg_op")["16"] == 16
+    assert by(found["osmia_missed_prog_probes_total"], "policy") == {"__base__": 3, "deny": 4}
+    assert found["osmia_observer_ringbuf_events_received_total"][()] == 27 + 16
+    assert found["osmia_observer_ringbuf_events_lost_total"][()] == 2 + 3
+    unpaired = by(found["osmia_policy_unpaired_records_total"], "type")
+    assert unpaired == {"entry": 7, "return": 8}
+
+
 def test_an_agent_without_kernel_has_no_metrics_of_one(events: EventCounter) -> None:
     found = scraped(Sources("1", events, lambda: PIPELINES))
     assert not [name for name in found if "ringbuf" in name or "process_cache" in name]
 
 
 def test_open_metrics_is_well_formed(events: EventCounter) -> None:
-    sources = Sources("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES)
+    sources = Sources(
+        *("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES),
+        policies=lambda: POLICIES,
+    )
     text = generate_openmetrics(make_registry(sources)).decode()
     families = {family.name: family for family in parse_openmetrics(text)}
     assert families["osmia_pipeline_events_read"].type == "counter"
@@ -153,7 +208,10 @@ def test_open_metrics_is_well_formed(events: EventCounter) -> None:
 
 
 def test_every_metric_is_documented(events: EventCounter) -> None:
-    sources = Sources("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES)
+    sources = Sources(
+        *("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES),
+        policies=lambda: POLICIES,
+    )
     text = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
     documented = re.findall(r"^\| `(osmia_\w+)`", text, re.MULTILINE)
     served = [

@@ -4,7 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmia_agent.metrics.events import OTHER, EventCounter
-from osmia_events.model import Event, Pod, Process, ProcessExec, ProcessExit, ProcessThrottle
+from osmia_events.model import (
+    Event,
+    Pod,
+    Process,
+    ProcessExec,
+    ProcessExit,
+    ProcessKprobe,
+    ProcessLsm,
+    ProcessThrottle,
+    ProcessTracepoint,
+    ProcessUprobe,
+    ProcessUsdt,
+)
 
 ALL = ("namespace", "workload", "pod", "binary", "node_name")
 POD = Pod(namespace="default", name="xwing", workload="x")
@@ -47,6 +59,43 @@ def test_the_series_counted_longest_ago_makes_room_and_its_count_stays() -> None
         ("PROCESS_EXEC", "", "", "", OTHER, ""): 3,
     }
     assert counter.folded == 2
+
+
+def test_events_of_policies_are_counted_by_hook() -> None:
+    counter = EventCounter(("binary",))
+    process = Process(binary="/a")
+    for body in (
+        ProcessKprobe(process=process, policy_name="p", function_name="tcp_connect"),
+        ProcessTracepoint(process=process, policy_name="p", subsys="sched", event="switch"),
+        ProcessUprobe(process=process, policy_name="p", path="/bin/sh", symbol="main"),
+        ProcessUsdt(process=process, policy_name="p", provider="libc", name="setjmp"),
+        ProcessLsm(process=process, policy_name="p", function_name="file_open"),
+        ProcessLsm(process=process, policy_name="q", function_name="file_open"),
+        ProcessLsm(process=process, policy_name="q", function_name="file_open"),
+    ):
+        counter.count(Event(body=body))
+    counter.count(exec_event("/a"))
+    assert {labels[:2]: count for labels, count in counter.policy_series()} == {
+        ("p", "kprobe:tcp_connect"): 1,
+        ("p", "tracepoint:sched/switch"): 1,
+        ("p", "uprobe:/bin/sh/main"): 1,
+        ("p", "usdt:libc/setjmp"): 1,
+        ("p", "lsm:file_open"): 1,
+        ("q", "lsm:file_open"): 2,
+    }
+    assert {labels[2:] for labels, _ in counter.policy_series()} == {("", "", "", "/a", "")}
+    assert sum(count for _, count in counter.series()) == 8
+
+
+def test_hooks_of_a_strange_recording_do_not_fill_memory() -> None:
+    counter = EventCounter(("binary",), max_series=1)
+    for number in range(3000):
+        body = ProcessKprobe(process=Process(binary="/a"), function_name=f"f{number}")
+        counter.count(Event(body=body))
+    counter.count(exec_event("/b"))
+    series = counter.policy_series()
+    assert len(series) <= 1001
+    assert sum(count for _, count in series) == 3000
 
 
 def test_flags_are_counted_one_by_one_for_execs() -> None:

@@ -1,6 +1,7 @@
 """Records of policies, joined and told as events."""
 
 import struct
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,9 +32,13 @@ class Table:
 
     def __init__(self):
         self.unknown = set()
+        self.exited = set()
 
     def find(self, tgid, start, count):
         return None if count in self.unknown else (tgid, start, count)
+
+    def has_exited(self, tgid, start):
+        return tgid in self.exited
 
     def resolve(self, tgid, start, count):
         return (tgid, start, count)
@@ -201,30 +206,53 @@ def test_what_is_no_record_of_ours_is_counted(raw):
     assert events.counters.undecodable == 1
 
 
+def early(number=1, age_s=0.0):
+    return record(number, exec_count=4, ktime_ns=time.monotonic_ns() - int(age_s * 1e9))
+
+
 def test_a_record_waits_for_the_exec_of_its_process():
     events = sink(hook())
     events._table.unknown.add(4)
-    early = record(1, exec_count=4)
-    assert len(events.events([early, record(2)])) == 1
+    assert len(events.events([early(), record(2)])) == 1
+    assert events.events([]) == []
+    assert events.waits
     events._table.unknown.clear()
     (timed,) = events.events([])
     assert timed.event.body.args[0].value == 1
+    assert not events.waits
     assert events.events([]) == []
 
 
-def test_a_record_waits_once_and_then_goes_out_anyway():
+def test_a_record_does_not_wait_for_ever():
+    events = sink(hook(), early_s=0.01)
+    events._table.unknown.add(4)
+    assert events.events([early()]) == []
+    time.sleep(0.02)
+    assert len(events.events([])) == 1
+    assert len(events.events([early(age_s=1)])) == 1
+    assert events.events([early()]) == []
+    assert len(events.flush()) == 1
+
+
+def test_a_record_of_a_process_that_ended_within_its_exec_goes_out():
     events = sink(hook())
     events._table.unknown.add(4)
-    assert events.events([record(1, exec_count=4)]) == []
-    assert events.waits
+    assert events.events([early()]) == []
+    events._table.exited.add(5)
     assert len(events.events([])) == 1
-    assert not events.waits
-    assert events.events([record(1, exec_count=4)]) == []
-    assert len(events.flush()) == 1
 
 
 def test_records_that_wait_are_bounded(monkeypatch):
     monkeypatch.setattr(policy_events, "MAX_EARLY", 1)
     events = sink(hook())
     events._table.unknown.add(4)
-    assert len(events.events([record(n, exec_count=4) for n in (1, 2, 3)])) == 2
+    assert len(events.events([early(n) for n in (1, 2, 3)])) == 2
+
+
+def test_a_call_that_its_process_does_not_survive_goes_out():
+    events = sink(hook(**RETURNS))
+    events.events([entry(), entry(tgid=6, tid=6)])
+    assert events.end_calls(set()) == []
+    (timed,) = events.end_calls({6, 7})
+    assert timed.event.body.process.pid == 6
+    assert events.counters.lonely_entries == 1

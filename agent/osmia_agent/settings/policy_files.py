@@ -1,0 +1,32 @@
+"""Which files hold policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from osmia_agent.settings.model import Settings
+
+
+def policy_files(settings: Settings) -> list[Path]:
+    """Return the files of the directory and its sub-directories, then the single one.
+
+    Names that begin with a dot are left out: an editor's, or those inside of a mounted ConfigMap.
+    The default directory need not exist. Raises OSError if a directory cannot be read.
+    """
+    found: list[Path] = []
+    directory = Path(settings.tracing_policy_dir)
+    is_asked_for = "tracing_policy_dir" in settings.model_fields_set
+    if settings.tracing_policy_dir and (is_asked_for or directory.exists()):
+        for entry in _visible(directory):
+            found += [entry] if entry.is_file() else []
+            if entry.is_dir():
+                found += [path for path in _visible(entry) if path.is_file()]
+    if settings.tracing_policy:
+        found.append(Path(settings.tracing_policy))
+    return found
+
+
+def _visible(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.iterdir() if not path.name.startswith("."))
