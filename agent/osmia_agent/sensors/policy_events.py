@@ -57,7 +57,7 @@ _ANCESTOR_KINDS = {
     "lsmhooks": "lsm",
 }
 _ACTIONS = {each.value: each for each in KprobeAction}
-_POST = KprobeAction.KPROBE_ACTION_POST
+_UNKNOWN = KprobeAction.KPROBE_ACTION_UNKNOWN
 
 
 class KnownPolicy(NamedTuple):
@@ -236,7 +236,7 @@ class PolicyEvents:
         arguments = _arguments(hook, record, returned)
         args, data = arguments[: hook.data_from], arguments[hook.data_from :]
         shown, shown_data = _present(args), _present(data)
-        action = _ACTIONS.get(record.header.action, record.header.action)
+        header, action = record.header, _action(record)
         if hook.section == "tracepoints":
             subsystem, _, event = hook.name.partition("/")
             return ProcessTracepoint(
@@ -282,16 +282,20 @@ class PolicyEvents:
         return ProcessKprobe(
             process=process,
             parent=lineage.parent,
-            function_name=hook.name or self._symbols.function(record.header.function),
+            function_name=hook.name or self._symbols.function(header.function),
             args=shown,
             return_=_returned(hook, returned),
             action=action,
-            kernel_stack_trace=self._kernel_stack(record.kernel_stack),
+            kernel_stack_trace=self._kernel_stack(
+                record.kernel_stack or (returned.kernel_stack if returned else ())
+            ),
             policy_name=policy.name,
-            return_action=_POST if returned else KprobeAction.KPROBE_ACTION_UNKNOWN,
+            return_action=_action(returned) if returned else _UNKNOWN,
             message=hook.message,
             tags=hook.tags,
-            user_stack_trace=self._user_stack(record),
+            user_stack_trace=self._user_stack(
+                header.tgid, record.user_stack or (returned.user_stack if returned else ())
+            ),
             ancestors=lineage.ancestors,
             data=shown_data,
         )
@@ -315,16 +319,20 @@ class PolicyEvents:
             entries.append(StackTraceEntry(offset=offset, symbol=symbol))
         return tuple(entries)
 
-    def _user_stack(self, record: DecodedRecord) -> tuple[StackTraceEntry, ...]:
+    def _user_stack(self, tgid: int, addresses: tuple[int, ...]) -> tuple[StackTraceEntry, ...]:
         entries = []
-        for address in record.user_stack:
-            module, offset = self._symbols.user(record.header.tgid, address)
+        for address in addresses:
+            module, offset = self._symbols.user(tgid, address)
             entries.append(StackTraceEntry(offset=offset, module=module))
         return tuple(entries)
 
 
 def _ktime(timed: TimedEvent) -> int:
     return timed.ktime_ns
+
+
+def _action(record: DecodedRecord) -> KprobeAction | int:
+    return _ACTIONS.get(record.header.action, record.header.action)
 
 
 def _arguments(

@@ -71,10 +71,12 @@ class ProcessMap:
         if status is None:
             return
         credentials = status.credentials
+        stat = self._procfs.stat(tgid)
         entry = ProcessEntry(
             *(0, 0, credentials.permitted, credentials.effective, credentials.inheritable),
             namespaces=tuple(self._procfs.namespaces(tgid)),
             binary=self._procfs.executable(tgid),
+            parent=self._procfs.executable(stat.parent_tgid) if stat else b"",
         )
         with contextlib.suppress(BpfError):
             bpf.update(self.fd, _KEY.pack(tgid), entry.pack(), bpf.NEW_KEY)

@@ -8,8 +8,9 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from osmia_api.tracing_policy.actions import Action
-    from osmia_api.tracing_policy.selectors import Selector
     from osmia_bpf.policy.problems import Place
 
 MAX_ACTIONS = 3
@@ -60,24 +61,26 @@ class Effect:
     user_stack: bool = False
 
     @property
+    def has_stack(self) -> bool:
+        """Whether events carry a stack trace."""
+        return self.kernel_stack or self.user_stack
+
+    @property
     def reported(self) -> ActionNumber:
         """The action that events show: the last one."""
         return self.numbers[-1]
 
 
-def effect(selector: Selector, place: Place) -> Effect:
+def effect(actions: Sequence[Action], place: Place) -> Effect:
     """Read the actions of a selector. Raises `HookError` for what cannot be done."""
-    actions = selector.match_actions
     if len(actions) > MAX_ACTIONS:
-        (place / "matchActions").fail(f"at most {MAX_ACTIONS} actions")
-    if selector.match_return_actions:
-        (place / "matchReturnActions").fail("not supported by this version")
+        place.fail(f"at most {MAX_ACTIONS} actions")
     if not actions:
         return Effect()
     numbers = []
     post, limit, scope, signal, error = True, 0, "thread", 0, None
     for at, action in enumerate(actions):
-        where = place / "matchActions" / at
+        where = place / at
         number = _NUMBERS.get(action.action)
         if number is None:
             (where / "action").fail(f"{action.action} is not supported by this version")

@@ -84,14 +84,14 @@ def explain_hook(source: HookSource) -> str:
     sentences = [f"{format_path(hook.path)} watches {_what(hook)}."]
     if not hook.selectors:
         sentences.append("It reports every call.")
-    for at, (selector, (_, effect)) in enumerate(
+    for at, (selector, planned) in enumerate(
         # A hook without selectors has one that always matches.
         zip(hook.selectors, source.selectors, strict=False)
     ):
         lead = "If" if at == 0 else "Else, if"
         conditions = _conditions(selector)
         when = f"{lead} {' and '.join(conditions)}" if conditions else "In any case"
-        sentences.append(f"{when}, it {_effect(effect)}.")
+        sentences.append(f"{when}, it {_effect(planned.effect)}.")
     if hook.returned is not None:
         sentences.append("The event tells what the function returned, and goes out then.")
     if is_hot(hook):
@@ -111,14 +111,15 @@ def cost_ns(source: HookSource) -> int:
     """Return about what a call costs that does not match, in nanoseconds of one processor."""
     hook = source.hook
     cost = _COSTS_NS.get(hook.kind, _KPROBE_NS)
-    needed = set().union(*(tests.needs for tests, _ in source.selectors))
-    early = all(tests.early for tests, _ in source.selectors)
-    if source.uses_process:
+    needed = source.call.needed()
+    paths = {value.key for value in source.call.paths}
+    early = all(selector.tests.early for selector in source.selectors)
+    if source.call.uses_process:
         cost += _LOOK_UP_NS
     # Texts are read only after the early tests have let the call pass.
     if not early:
-        cost += _PATH_NS * len(source.paths)
-        cost += _TEXT_NS * len([at for at in needed if at not in source.paths])
+        cost += _PATH_NS * len(paths)
+        cost += _TEXT_NS * len(needed - paths)
     if hook.returned is not None:
         cost += _RETURN_NS
     return cost

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from osmia_bpf.policy.types import Family
 
 if TYPE_CHECKING:
     from osmia_api.problems import Path
@@ -38,6 +40,17 @@ class Argument:
         return f"({sign}64)({sign}{self.type.bits})({self.raw})"
 
 
+class Value(NamedTuple):
+    """A value of a record, and the key that names of C for it end with."""
+
+    key: str
+    argument: Argument
+
+
+RETURNED = "r"
+"""The key of what a function returns; arguments have their places for keys."""
+
+
 @dataclass(frozen=True)
 class ResolvedHook:
     """One hook of a policy."""
@@ -66,6 +79,23 @@ class ResolvedHook:
     """Of uprobes without a symbol: the offset in the file."""
     reference_counter: int = 0
     """Of uprobes: the offset of a counter that is up while somebody watches."""
+
+    def _values(self, *, at_return: bool) -> list[Value]:
+        return [
+            Value(str(at), argument)
+            for at, argument in enumerate(self.arguments)
+            if argument.type.family is not Family.NOTHING and argument.at_return == at_return
+        ]
+
+    @property
+    def values_at_call(self) -> list[Value]:
+        """The arguments that are read at the call."""
+        return self._values(at_return=False)
+
+    @property
+    def late_values(self) -> list[Value]:
+        """The arguments that are read at the return."""
+        return self._values(at_return=True)
 
     @property
     def can_override(self) -> bool:

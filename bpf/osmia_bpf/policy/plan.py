@@ -19,6 +19,7 @@ from osmia_bpf.policy.schema import (
     HookSchema,
     PolicySchema,
 )
+from osmia_bpf.policy.selector_plan import SelectorPlan
 from osmia_bpf.policy.source import HookSource
 from osmia_bpf.policy.task_fields import TASK_FIELDS
 from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
@@ -82,8 +83,8 @@ class Plan:
             enforces=any(
                 number in ENFORCING
                 for hook in self.hooks
-                for _, done in hook.selectors
-                for number in done.numbers
+                for selector in hook.selectors
+                for number in (*selector.effect.numbers, *selector.return_effect.numbers)
             ),
             enforced=self.enforced,
         )
@@ -172,15 +173,16 @@ def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:
     )
 
 
-def _selectors(hook: ResolvedHook, conditions: Conditions) -> list[tuple[SelectorTests, Effect]]:
-    place = Place(hook.path)
+def _selectors(hook: ResolvedHook, conditions: Conditions) -> list[SelectorPlan]:
+    place = Place(hook.path) / "selectors"
     return [
-        (
-            conditions.of_selector(hook, selector, place / "selectors" / at),
-            effect(selector, place / "selectors" / at),
+        SelectorPlan(
+            conditions.of_selector(hook, selector, place / at),
+            effect(selector.match_actions, place / at / "matchActions"),
+            effect(selector.match_return_actions, place / at / "matchReturnActions"),
         )
         for at, selector in enumerate(hook.selectors)
-    ] or [(SelectorTests(), Effect())]
+    ] or [SelectorPlan(SelectorTests(), Effect(), Effect())]
 
 
 def _schema(source: HookSource) -> HookSchema:
@@ -193,8 +195,8 @@ def _schema(source: HookSource) -> HookSchema:
         targets=hook.targets,
         offset=hook.offset,
         reference_counter=hook.reference_counter,
-        program=source.name,
-        return_program=next((p.name for p in programs if p.name.endswith("_return")), ""),
+        program=source.call.name,
+        return_program=source.at_return.name if source.at_return else "",
         stages=tuple(p.name for p in programs if p.caller_kind is not None),
         arguments=tuple(map(_argument, hook.arguments)),
         data_from=hook.data_from,

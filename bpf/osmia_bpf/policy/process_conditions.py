@@ -65,11 +65,13 @@ class ProcessConditions:
             test = f"({test} || {self._follows(follower)})"
         return negated(test, entry.operator)
 
-    def _follows(self, follower: Follower) -> str:
+    def _follows(
+        self, follower: Follower, bits: str = "(process->own | process->inherited)"
+    ) -> str:
         self.uses_processes = True
         self.followers.append(follower)
         at = len(self.followers) - 1
-        return f"(process && ((process->own | process->inherited) & set->follow[{at}]))"
+        return f"(process && ({bits} & set->follow[{at}]))"
 
     def capabilities(self, entry: CapabilitySelector, place: Place) -> str:
         """Return the test of a matchCapabilities entry."""
@@ -133,30 +135,42 @@ class ProcessConditions:
 
     def binaries(self, entry: BinarySelector, place: Place) -> str:
         """Return the test of a matchBinaries entry."""
+        test = self._binary(entry, "binary", place)
+        if entry.follow_children:
+            test = f"({test} || {self._follows(self._binary_follower(entry, place))})"
+        return negated(f"(process && {test})", entry.operator)
+
+    def parent_binaries(self, entry: BinarySelector, place: Place) -> str:
+        """Return the test of a matchParentBinaries entry."""
+        test = self._binary(entry, "parent", place)
+        if entry.follow_children:
+            # Whoever has a matching ancestor; that the binary itself matches is not enough.
+            follower = self._binary_follower(entry, place)
+            test = f"({test} || {self._follows(follower, 'process->inherited')})"
+        return negated(f"(process && {test})", entry.operator)
+
+    def _binary(self, entry: BinarySelector, member: str, place: Place) -> str:
+        """Return the test of a path that is known of the process."""
         self.uses_processes = True
-        given = [(at, value) for at, value in enumerate(entry.values) if value]
         values = []
-        for at, value in given:
+        for at, value in enumerate(entry.values):
             raw = value.encode(errors="surrogateescape")
             if len(raw) > MAX_BINARY_BYTES:
                 (place / "values" / at).fail(f"longer than {MAX_BINARY_BYTES} bytes")
-            values.append(raw)
-        kind = {"In": "Equal", "NotIn": "Equal"}.get(
-            entry.operator, entry.operator.removeprefix("Not")
-        )
-        path, size = "process->binary", "process->binary_size"
+            if raw:
+                values.append(raw)
+        kind = entry.operator.removeprefix("Not")
+        path, size = f"process->{member}.path", f"process->{member}.size"
         if not values:
-            test = "0"
-        elif kind == "Postfix":
-            test = self.texts.ends("binary_end(process, {})", size, values)
-        else:
-            test = self.texts.call(path, size, values, exact=kind == "Equal")
-        if entry.follow_children:
-            if kind != "Equal":
-                (place / "followChildren").fail("only with the operators In and NotIn")
-            follower = Follower(binaries=tuple(value for _, value in given))
-            test = f"({test} || {self._follows(follower)})"
-        return negated(f"(process && {test})", entry.operator)
+            return "0"
+        if kind == "Postfix":
+            return self.texts.ends(f"binary_end(&process->{member}, {{}})", size, values)
+        return self.texts.call(path, size, values, exact=kind == "In")
+
+    def _binary_follower(self, entry: BinarySelector, place: Place) -> Follower:
+        if entry.operator not in {"In", "NotIn"}:
+            (place / "followChildren").fail("only with the operators In and NotIn")
+        return Follower(binaries=tuple(filter(None, entry.values)))
 
 
 def _capability_mask(entry: CapabilitySelector, place: Place) -> int:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BINARY_BYTES = 256
 
-_PROCESS = struct.Struct(f"=QQQQQ10III{2 * BINARY_BYTES}s")
+_BINARY = f"II{BINARY_BYTES + 8}s"
+_PROCESS = struct.Struct(f"=QQQQQ10I{_BINARY}{_BINARY}")
 _TRACEPOINTS = {
     "on_process_fork": "sched_process_fork",
     "on_process_exec": "sched_process_exec",
@@ -40,22 +41,26 @@ class ProcessEntry(NamedTuple):
     inheritable: int
     namespaces: tuple[int, ...]
     binary: bytes
+    parent: bytes = b""
+    """The binary of the parent."""
 
     def pack(self) -> bytes:
         """Return the bytes of the C struct; a path that is too long is cut."""
-        binary = self.binary[: BINARY_BYTES - 1]
-        return _PROCESS.pack(*self[:5], *self.namespaces, len(binary), 0, binary)
+        binary, parent = (path[: BINARY_BYTES - 1] for path in (self.binary, self.parent))
+        return _PROCESS.pack(
+            *self[:5], *self.namespaces, len(binary), 0, binary, len(parent), 0, parent
+        )
 
     @classmethod
     def unpack(cls, raw: bytes) -> ProcessEntry:
         """Return what the bytes of the C struct say."""
-        values = _PROCESS.unpack(raw)
-        own, inherited, permitted, effective, inheritable, *rest = values
-        binary: bytes = rest[12]
+        own, inherited, permitted, effective, inheritable, *rest = _PROCESS.unpack(raw)
+        size, _, binary, parent_size, _, parent = rest[10:]
         return cls(
             *(own, inherited, permitted, effective, inheritable),
             namespaces=tuple(rest[:10]),
-            binary=binary[: rest[10]],
+            binary=binary[:size],
+            parent=parent[:parent_size],
         )
 
 
@@ -76,7 +81,7 @@ def process_map(btf: Btf) -> Source:
     fields = {name: list(members) for name, members in TASK_FIELDS.items()}
     for name, members in PATH_FIELDS.items():
         fields.setdefault(name, []).extend(members)
-    fields["task_struct"].append("signal")
+    fields["task_struct"] += ["signal", "real_parent"]
     fields["signal_struct"] = ["live"]
     fields["linux_binprm"] = ["file"]
     defines = "#define SLOT_REST_BYTES 256\n"

@@ -58,8 +58,8 @@ class ArgumentResolver:
     def returned(self, model: models.Argument, call: Call, place: Place) -> Argument:
         """Return what a function returns."""
         type_ = self._type(model, None, place)
-        if type_.family is Family.NOTHING or type_.has_text:
-            place.fail(f"a returned value of type {type_.name} is not supported by this version")
+        if type_.family in {Family.NOTHING, Family.BUFFER}:
+            (place / "type").fail(f"{type_.name} is not for returned values")
         return Argument(type_, model.index, model.label, call.returned())
 
     def of_call(

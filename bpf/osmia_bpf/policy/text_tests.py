@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy.decision import text_function
+from osmia_bpf.policy.substring import substring_function
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,13 @@ class TextTests:
             test = self.call(end.format(length), str(length), same, exact=True)
             tests.append(f"({size} >= {length} && {test})")
         return f"({' || '.join(tests)})"
+
+    def contains(self, slot: str, values: Sequence[bytes], *, ignore_case: bool) -> str:
+        """Return C that is true if the text of a slot holds one of the values."""
+        name = f"text_{len(self.functions)}"
+        self.functions.append(substring_function(name, values, ignore_case=ignore_case))
+        self.longest = max(self.longest, *map(len, values))
+        return f"{name}({slot})"
 
 
 def negated(test: str, operator: str) -> str:

@@ -42,6 +42,8 @@ class ArgumentType(NamedTuple):
     has_text: bool = False
     pointer: bool = True
     """What the hook hands over is an address."""
+    sized_in_bytes: bool = True
+    """Of buffers: their size is told in bytes, not in pieces."""
 
     @property
     def is_path(self) -> bool:
@@ -169,6 +171,7 @@ TYPES: dict[str, ArgumentType] = {
             "{value}->error = read_iovec({slot}, {raw}, {size}, &{value}->whole);",
             {},
             has_text=True,
+            sized_in_bytes=False,
         ),
         _file("file", "start_file({slot}, {value}, (struct file *)({raw}));", {}),
         _file(

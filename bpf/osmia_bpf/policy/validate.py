@@ -9,6 +9,7 @@ from osmia_bpf.policy.problems import Place
 if TYPE_CHECKING:
     from osmia_api.tracing_policy import Policy, TracingPolicySpec
     from osmia_api.tracing_policy.hooks import Hook
+    from osmia_api.tracing_policy.selectors import Selector
 
 SECTIONS = ("kprobes", "fentries", "tracepoints", "uprobes", "usdts", "lsmhooks")
 MAX_ARGUMENTS = 5
@@ -23,6 +24,7 @@ _OPTIONS = {
     "policy-mode": ("enforce", "monitor"),
     "override-method": ("fmod-ret", "override-return"),
 }
+_OVERRIDABLE = frozenset({"kprobes", "lsmhooks"})
 _ENFORCING = ("Sigkill", "Signal", "Override", "NotifyEnforcer")
 _ESCAPES = {
     '"': '\\"',
@@ -103,12 +105,26 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
             (where / "matchArgs").fail(f"at most {_MAX_CONDITIONS} entries, matchData included")
         if len(selector.match_namespaces) > _MAX_NAMESPACE_ENTRIES:
             (where / "matchNamespaces").fail(f"at most {_MAX_NAMESPACE_ENTRIES} entries")
-        if section == "fentries":
-            for which, action in enumerate(selector.match_actions):
-                if action.action in _ENFORCING:
-                    (where / "matchActions" / which).fail(f"{action.action} is not for fentries")
+        _validate_actions(section, hook, selector, where)
     message_text(hook.message, place / "message")
     tag_texts(hook.tags, place / "tags")
+
+
+def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place) -> None:
+    for at, action in enumerate(selector.match_actions):
+        where = place / "matchActions" / at / "action"
+        if section == "fentries" and action.action in _ENFORCING:
+            where.fail(f"{action.action} is not for fentries")
+        if action.action == "Override" and section not in _OVERRIDABLE:
+            where.fail(f"Override is not for {section}")
+    if selector.match_return_actions and not getattr(hook, "return_", False):
+        (place / "matchReturnActions").fail("the hook needs return: true and returnArg")
+    for at, action in enumerate(selector.match_return_actions):
+        where = place / "matchReturnActions" / at / "action"
+        if section == "fentries" and action.action in _ENFORCING:
+            where.fail(f"{action.action} is not for fentries")
+        if action.action == "Override":
+            where.fail("Override is for matchActions: it acts before the call")
 
 
 def message_text(text: str, place: Place) -> str:

@@ -133,3 +133,27 @@ def test_capabilities_that_changed(node):
     node.add(policy(matchCapabilityChanges=[entry]))
     assert not is_seen(node, perl())
     assert is_seen(node, perl("$> = 65534"))
+
+
+def test_the_binary_of_the_parent(node):
+    node.add(policy(matchParentBinaries=[{"operator": "In", "values": [PYTHON]}]))
+    assert is_seen(node, perl())
+    fork = "my $p = fork; if (!$p) { exec($^X, '-e', 'getppid()') } waitpid($p, 0); print $p"
+    result = subprocess.run([PERL, "-e", fork], capture_output=True, check=True)
+    # Perl that a perl has started, whose own parent is this process.
+    assert not is_seen(node, int(result.stdout))
+
+
+def test_binaries_that_the_parent_must_not_have(node):
+    end = Path(PYTHON).name
+    node.add(policy(matchParentBinaries=[{"operator": "NotPostfix", "values": [end]}]))
+    assert not is_seen(node, perl())
+
+
+def test_binaries_of_ancestors(node):
+    entry = {"operator": "In", "values": [PERL], "followChildren": True}
+    node.add(policy(matchParentBinaries=[entry]))
+    assert not is_seen(node, perl())
+    shell = "system('/bin/sh', '-c', q($^X -e 'getppid(); print $$'; true))".replace("$^X", PERL)
+    result = subprocess.run([PERL, "-e", shell], capture_output=True, check=True)
+    assert is_seen(node, int(result.stdout))

@@ -88,7 +88,14 @@ def test_numbers(node, seed):
 
 def text_matches(operator, values, text):
     kind = operator.removeprefix("Not")
-    test = {"Equal": text.__eq__, "Prefix": text.startswith, "Postfix": text.endswith}[kind]
+    if kind == "SubStringIgnCase":
+        return any(value.lower() in text.lower() for value in values)
+    test = {
+        "Equal": text.__eq__,
+        "Prefix": text.startswith,
+        "Postfix": text.endswith,
+        "SubString": text.__contains__,
+    }[kind]
     return any(test(value) for value in values) != operator.startswith("Not")
 
 
@@ -126,6 +133,80 @@ def test_texts(node, seed):
         assert all(event.args[0].value == text for event in found)
         expected = sum(text_matches(op, values, text) for op, values in conditions)
         assert len(found) == expected, (text, conditions)
+
+
+def random_part(chance):
+    return "".join(chance.choice("aAb/") for _ in range(chance.choice([1, 2, 3, 7, 8, 9, 17])))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_of_texts(node, seed):
+    chance = random.Random(seed)
+    conditions = [
+        (operator, [random_part(chance) for _ in range(chance.choice([1, 2, 5]))])
+        for operator in ("SubString", "SubStringIgnCase")
+    ]
+    hook = {
+        "subsystem": "syscalls",
+        "event": "sys_enter_access",
+        "args": [{"index": 5, "type": "string"}],
+    }
+    hooks = [
+        hook | {"selectors": [{"matchArgs": [{"index": 0, "operator": op, "values": values}]}]}
+        for op, values in conditions
+    ]
+    node.add(json.dumps({"tracepoints": hooks}))
+    texts = [random_part(chance) + random_part(chance) for _ in range(20)]
+    for _, values in conditions:
+        for value in values:
+            padding = "/" * chance.choice([0, 1, 30, 31, 32, 33, 4000])
+            texts += [padding + value, padding + value[:-1], value + padding, value.swapcase()]
+    for text in filter(None, texts):
+        os.access(text, os.R_OK)
+        expected = sum(text_matches(op, values, text) for op, values in conditions)
+        assert len(node.own()) == expected, (text, conditions)
+
+
+def lseek_policy(*conditions):
+    """A policy over descriptor, offset and whence of lseek: one hook for each condition."""
+    hook = {
+        "subsystem": "syscalls",
+        "event": "sys_enter_lseek",
+        "args": [
+            {"index": 5, "type": "int"},
+            {"index": 6, "type": "int64"},
+            {"index": 7, "type": "uint32"},
+        ],
+    }
+    return json.dumps(
+        {"tracepoints": [hook | {"selectors": [{"matchArgs": [c]}]} for c in conditions]}
+    )
+
+
+EXPRESSIONS = {
+    "arg0 - int32(9000) == int32(999)": lambda fd, offset, whence: True,
+    "arg1 == -5": lambda fd, offset, whence: offset == -5,
+    "!(arg1 > 3 || arg2 == 1)": lambda fd, offset, whence: not (offset > 3 or whence == 1),
+    "int64(arg0) + arg1 >= 10000": lambda fd, offset, whence: fd + offset >= 10000,
+    "and(arg1, 6) == 2 && xor(arg2, 1) != 0": lambda fd, offset, whence: (
+        offset & 6 == 2 and whence ^ 1 != 0
+    ),
+    "or(uint32(arg1), arg2) == not(uint32(0))": lambda fd, offset, whence: (
+        (offset | whence) & 0xFFFFFFFF == 0xFFFFFFFF
+    ),
+    "uint64(arg2) < 1u": lambda fd, offset, whence: whence == 0,
+}
+
+
+def test_expressions(node):
+    node.add(lseek_policy(*({"operator": "CelExpr", "values": [text]} for text in EXPRESSIONS)))
+    for offset in (-5, -1, 0, 1, 2, 3, 4, 6, 10, 1 << 40):
+        for whence in (0, 1, 2):
+            with contextlib.suppress(OSError):
+                os.lseek(9999, offset, whence)
+            found = [event for event in node.own() if event.args[0].value == 9999]
+            expected = sum(test(9999, offset, whence) for test in EXPRESSIONS.values())
+            assert len(found) == expected, (offset, whence)
 
 
 @pytest.mark.parametrize("length", [1, 255, 256, 4000, 4095])

@@ -39,6 +39,10 @@ int on_process_fork(u64 *ctx)
     if (!known || !copy)
         return 0;
     bpf_probe_read_kernel(copy, sizeof(*copy), known);
+    // With CLONE_PARENT the child is a sibling: its parent is that of its maker.
+    struct task_struct *own_parent = child->real_parent;
+    if (own_parent->tgid == parent)
+        bpf_probe_read_kernel(&copy->parent, sizeof(copy->parent), &known->binary);
     copy->inherited |= copy->own;
     copy->own = bits_of_pid(child);
     processes.update(&tgid, copy);
@@ -57,8 +61,10 @@ int on_process_exec(u64 *ctx)
         return 0;
     __builtin_memset(process, 0, sizeof(*process));
     struct process *before = processes.lookup(&tgid);
-    if (before)
+    if (before) {
         process->inherited = before->inherited | before->own;
+        bpf_probe_read_kernel(&process->parent, sizeof(process->parent), &before->parent);
+    }
     process->permitted = permitted_capabilities(task);
     process->effective = effective_capabilities(task);
     process->inheritable = inheritable_capabilities(task);
@@ -86,10 +92,10 @@ int on_process_exec(u64 *ctx)
     opaque(from);
     from &= TEXT_BYTES - 1;
     AT_MOST(size, BINARY_BYTES - 1);
-    bpf_probe_read_kernel(process->binary, size, &slot->text[from]);
-    process->binary_size = size;
+    bpf_probe_read_kernel(process->binary.path, size, &slot->text[from]);
+    process->binary.size = size;
     process->own = bits_of_pid(task);
-    u64 *bits = followed_binaries.lookup((struct followed_binary *)process->binary);
+    u64 *bits = followed_binaries.lookup((struct followed_binary *)process->binary.path);
     if (bits)
         process->own |= *bits;
     processes.update(&tgid, process);

@@ -1,18 +1,18 @@
 import pytest
 
-from osmia_api.tracing_policy.selectors import Selector
+from osmia_api.tracing_policy.actions import Action
 from osmia_bpf.policy.actions import ActionNumber, Effect, effect, rate_limit_ns
 from osmia_bpf.policy.problems import HookError, Place
 
 PLACE = Place(("s",))
 
 
-def read(*actions, **more):
-    return effect(Selector.model_validate({"matchActions": actions, **more}), PLACE)
+def read(*actions):
+    return effect([Action.model_validate(action) for action in actions], PLACE)
 
 
 def test_no_action_posts():
-    assert effect(Selector(), PLACE) == Effect()
+    assert effect([], PLACE) == Effect()
     assert Effect().post
     assert Effect().reported is ActionNumber.POST
 
@@ -54,7 +54,7 @@ def test_post_keeps_its_options():
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        ({"action": "GetUrl", "argUrl": "http://a"}, r"s.matchActions\[0\].action: GetUrl is not"),
+        ({"action": "GetUrl", "argUrl": "http://a"}, r"s\[0\].action: GetUrl is not"),
         ({"action": "Signal", "argSig": 65}, "65 is not a signal"),
         ({"action": "Signal"}, "0 is not a signal"),
         ({"action": "Override", "argError": -5000}, "-5000 is not an error number"),
@@ -74,8 +74,3 @@ def test_what_cannot_be_done(action, message):
 def test_too_many_actions():
     with pytest.raises(HookError, match="at most 3"):
         read(*[{"action": "NoPost"}] * 4)
-
-
-def test_actions_at_return_are_refused():
-    with pytest.raises(HookError, match="matchReturnActions: not supported"):
-        read(matchReturnActions=[{"action": "Post"}])

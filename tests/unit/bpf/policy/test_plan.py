@@ -60,9 +60,9 @@ def test_a_path_takes_three_programs_and_a_return_one_more(tmp_path):
     hook |= {"return": True, "returnArg": {"index": 0, "type": "int"}}
     programs = one(tmp_path, hook).programs()
     assert [(p.name, p.kind) for p in programs] == [
+        ("hook_0_return", K.FEXIT),
         ("hook_0_walk", K.TAIL_CALL),
         ("hook_0_finish", K.TAIL_CALL),
-        ("hook_0_return", K.FEXIT),
         ("hook_0", K.FENTRY),
     ]
 
@@ -137,7 +137,7 @@ def test_the_number_of_any_system_call_is_read_without_a_format(tmp_path):
 def test_a_binary_gets_a_hook_for_each_place(tmp_path):
     spec = {"uprobes": [{"path": "/bin/x", "symbols": ["a", "b"], "refCtrOffsets": [5, 6]}]}
     hooks = planned(tmp_path, spec).hooks
-    assert [(h.name, h.hook.targets, h.hook.reference_counter) for h in hooks] == [
+    assert [(h.call.name, h.hook.targets, h.hook.reference_counter) for h in hooks] == [
         ("hook_0", ("a",), 5),
         ("hook_1", ("b",), 6),
     ]
@@ -231,9 +231,9 @@ def with_selector(**selector):
             "must not be empty",
         ),
         (
-            with_selector(matchArgs=[{"index": 2, "operator": "SubString", "values": ["a"]}]),
+            with_selector(matchArgs=[{"index": 2, "operator": "Mask", "values": ["1"]}]),
             "selectors[0].matchArgs[0].operator",
-            "not supported for text",
+            "Mask is not for text",
         ),
         (
             with_selector(matchReturnArgs=[{"operator": "Equal", "values": ["1"]}]),
