@@ -1,5 +1,7 @@
 """Each kind of hook and type of argument, where the kernel has it."""
 
+import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -356,3 +358,88 @@ def test_more_programs_than_a_trampoline_holds(node, needs):
     with pytest.raises(OSError, match="Bad file"):
         os.lseek(9999, 0, 0)
     assert len(node.own()) == 45
+
+
+GETENV = """
+uprobes:
+- path: {library}
+  symbols: [getenv]
+  return: true
+  returnArg: {{index: 0, type: string}}
+  args: [{{index: 0, type: string}}]
+  selectors:
+  - matchArgs: [{{index: 0, operator: Equal, values: [LC_ALL, LANG]}}]
+    {more}
+"""
+
+
+def ls(node, **environment):
+    """Run a program that looks into its environment; return the variables that events name."""
+    with subprocess.Popen(
+        ["/bin/ls", "/dev/null"], stdout=subprocess.DEVNULL, env=environment
+    ) as process:
+        process.wait()
+    return {event.args[0].value for event in node.own(process.pid)}, process.returncode
+
+
+@pytest.mark.skipif(not LIBC, reason="no libc of its own")
+def test_returned_texts_are_compared(node):
+    more = "matchReturnArgs: [{operator: Prefix, values: [needle]}]"
+    node.add(GETENV.format(library=LIBC, more=more))
+    assert ls(node, LANG="needle-in") == ({"LANG"}, 0)
+    assert ls(node, LC_ALL="hay") == (set(), 0)
+    assert node.sink.counters.lonely_entries == 0
+
+
+@pytest.mark.skipif(not LIBC, reason="no libc of its own")
+def test_actions_at_the_return(node):
+    more = (
+        "matchActions: [{action: NoPost}]\n"
+        "    matchReturnArgs: [{operator: Equal, values: [fatal]}]\n"
+        "    matchReturnActions: [{action: Sigkill}]"
+    )
+    node.add(GETENV.format(library=LIBC, more=more))
+    assert ls(node, LANG="harmless") == (set(), 0)
+    assert ls(node, LANG="fatal") == (set(), -9)
+
+
+@pytest.mark.skipif(not LIBC, reason="no libc of its own")
+def test_no_event_by_an_action_at_the_return(node):
+    more = (
+        "matchReturnArgs: [{operator: SubString, values: [quiet]}]\n"
+        "    matchReturnActions: [{action: NoPost}]"
+    )
+    node.add(GETENV.format(library=LIBC, more=more))
+    assert ls(node, LANG="be quiet", LC_ALL="quiet, please") == (set(), 0)
+
+
+def test_what_a_function_returned_is_a_path(node, needs):
+    needs("fentry")
+    node.add(
+        """
+        kprobes:
+        - call: do_file_open_root
+          syscall: false
+          ignore: {callNotFound: true}
+        - call: fget
+          syscall: false
+          return: true
+          returnArg: {index: 0, type: file}
+          args: [{index: 0, type: uint32}]
+          selectors:
+          - matchArgs: [{index: 0, operator: Equal, values: ["777"]}]
+            matchReturnArgs: [{operator: Postfix, values: [/passwd]}]
+            matchReturnActions: [{action: Post, kernelStackTrace: true}]
+        """
+    )
+    for path in ("/etc/passwd", "/etc/group"):
+        with Path(path).open() as file:
+            os.dup2(file.fileno(), 777)
+            os.close(os.dup(777))
+            with contextlib.suppress(OSError):
+                fcntl.flock(777, fcntl.LOCK_UN)
+            os.close(777)
+    found = node.own()
+    assert found
+    assert {event.return_.value.path for event in found} == {"/etc/passwd"}
+    assert all(event.kernel_stack_trace for event in found)
