@@ -18,7 +18,7 @@ test: setup-test               ## unit tests, and live BPF tests on this kernel
 	$(BIN)/pytest --ignore=tests/cluster $(ARGS)
 
 test-cluster: setup-test       ## operator and agents against a real API server
-	$(BIN)/pytest tests/cluster $(ARGS)
+	$(BIN)/pytest -n 3 tests/cluster $(ARGS)
 
 test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
 	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)

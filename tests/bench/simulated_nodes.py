@@ -56,8 +56,8 @@ class Nodes:
                 self.known.append({})
                 self.acknowledged.append({})
                 tasks.create_task(self._node(number))
-                if number % 50 == 49:
-                    await asyncio.sleep(0.2)
+                if number % 20 == 19:
+                    await asyncio.sleep(0.5)
             tasks.create_task(self._tell())
 
     async def _node(self, number: int) -> None:
