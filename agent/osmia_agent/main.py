@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from osmia_agent import logs
 from osmia_agent.assembly import export
 from osmia_agent.assembly.kernel import base_sensor, btf_path
 from osmia_agent.assembly.process import process_table, user_names
+from osmia_agent.export.live import LivePipelines
 from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
 from osmia_agent.kernel.compiler import CompileError
@@ -37,24 +38,29 @@ from osmia_agent.settings.node import node_names
 from osmia_agent.settings.policy_files import policy_files
 from osmia_agent.settings.values import parse_listen_address
 from osmia_agent.signals import StopSignals
-from osmia_agent.telemetry import kernel_statistics, policy_statistics, process_statistics
+from osmia_agent.telemetry import kernel_statistics, losses, policy_statistics, process_statistics
 from osmia_bpf.btf import BtfError
 from osmia_events.config_errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from osmia_agent.export.writer import Writer
     from osmia_agent.metrics.server import MetricsServer
+    from osmia_agent.policies import PolicyManager
+    from osmia_agent.process.table import ProcessTable
     from osmia_agent.server.server import ApiServer
     from osmia_agent.settings import Loaded, Settings
+    from osmia_events.config import RedactionFilterConfig
     from osmia_events.model import Event
+    from osmia_events.pipeline import PipelineSet
 
     Consumer = Callable[[Sequence[Event]], None]
 
 logger = logging.getLogger("osmia_agent")
 
 _DRAIN_TIMEOUT_S = 10.0
-_START_ERRORS = (MissingPrivilegeError, ConfigError, BtfError, CompileError, OSError)
+_START_ERRORS = (MissingPrivilegeError, SettingsError, ConfigError, BtfError, CompileError, OSError)
 
 
 class _EventSource(Protocol):
@@ -113,8 +119,11 @@ class _Parts:
     upkeep: list[Callable[[], None]]
     """Called about once a second in that thread."""
     metrics: Sources
-    at_start: list[Callable[[], None]]
+    at_start: list[Callable[[], None]] = field(default_factory=list)
     """What takes long and need not hold up the events: done by a thread once they flow."""
+    policies: PolicyManager | None = None
+    """None where there is no kernel, or nothing that could bring policies."""
+    table: ProcessTable | None = None
 
 
 def _run(loaded: Loaded) -> int:
@@ -124,9 +133,10 @@ def _run(loaded: Loaded) -> int:
     pipelines = export.pipelines(settings, loaded.sources)
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(StopSignals())
-        exports = start_pipelines(
+        started = start_pipelines(
             pipelines, lambda _: export.file_writer(settings, stop.request), node
         )
+        exports = LivePipelines(started, node) if settings.enable_k8s_api else started
         stack.callback(exports.close, _DRAIN_TIMEOUT_S)
         counter = EventCounter(settings.metrics_label_filter, node)
         parts = _Parts(
@@ -137,7 +147,6 @@ def _run(loaded: Loaded) -> int:
             consumers=[exports.accept],
             upkeep=[exports.report],
             metrics=Sources(version("osmia"), counter, exports.snapshots),
-            at_start=[],
         )
         if settings.metrics_server:
             parts.consumers.append(counter.count_all)
@@ -147,6 +156,9 @@ def _run(loaded: Loaded) -> int:
             parts.consumers.append(api.hub.accept)
             stack.callback(api.close, _DRAIN_TIMEOUT_S)
         source: _EventSource = _replay(parts) if settings.replay else _kernel(parts)
+        if isinstance(exports, LivePipelines):
+            redact_with = api.hub.redact_with if api is not None else _nobody
+            _kubernetes(parts, loaded, exports, pipelines, started.writers, redact_with, stop)
         if settings.metrics_server:
             server = _serve_metrics(settings.metrics_server, parts.metrics, parts.health)
             stack.callback(server.close)
@@ -161,6 +173,54 @@ def _run(loaded: Loaded) -> int:
         source.run(stop.wake_fd)
         parts.health.stopping()
     return 0
+
+
+def _nobody(_: Sequence[RedactionFilterConfig]) -> None:
+    """Stand for a gRPC API where there is none."""
+
+
+def _kubernetes(
+    parts: _Parts,
+    loaded: Loaded,
+    exports: LivePipelines,
+    pipelines: PipelineSet,
+    writers: Mapping[str, Writer],
+    redact_with: Callable[[Sequence[RedactionFilterConfig]], None],
+    stop: StopSignals,
+) -> None:
+    """Apply what the cluster says, from when events flow on."""
+    from osmia_agent.assembly import kubernetes  # noqa: PLC0415 - the client is loaded only here
+
+    settings = parts.settings
+    applier = kubernetes.bundle_applier(
+        loaded, exports, pipelines, writers, parts.policies, redact_with, stop.request
+    )
+    names = node_names(os.environ, socket.gethostname())
+    node_name = settings.node_name or names.kubernetes
+    try:
+        side = kubernetes.kubernetes_side(
+            settings, node_name, applier.wake, lambda: losses(parts.metrics)
+        )
+    except kubernetes.ConnectionConfigError as error:
+        raise SettingsError(f"--enable-k8s-api: {error}") from None
+    if parts.table is not None:
+        parts.upkeep.append(kubernetes.forgetting(exports, parts.table))
+
+    started = threading.Event()
+
+    def start() -> None:
+        started.set()
+        # What was in force when the agent last ran is so again before the server answers.
+        applier.start(side)
+        side.start()
+
+    def stop_both() -> None:
+        if started.is_set():
+            applier.stop()
+            side.stop()
+
+    parts.at_start.append(start)
+    parts.stack.callback(stop_both)
 
 
 def _api(loaded: Loaded) -> ApiServer:
@@ -213,17 +273,20 @@ def _kernel(parts: _Parts) -> EventLoop:
         kernel=lambda: kernel_statistics(sensor, loop, lifecycle),
         processes=lambda: process_statistics(table),
     )
+    parts.table = table
     files = policy_files(settings)
-    if files:
+    if files or settings.enable_k8s_api:
         # What policies need is loaded only where there are some.
         from osmia_agent.assembly.policies import policy_manager  # noqa: PLC0415 - see above
         from osmia_agent.policies.files import load_files  # noqa: PLC0415 - see above
 
         policies = policy_manager(settings, procfs, table, clock, origin, loop)
+        parts.policies = policies
         parts.stack.callback(policies.close)
         parts.metrics = replace(parts.metrics, policies=partial(policy_statistics, policies, loop))
-        parts.at_start.append(partial(load_files, policies, files))
-        health.policies_coming()
+        if files:
+            parts.at_start.append(partial(load_files, policies, files))
+            health.policies_coming()
     return loop
 
 

@@ -16,6 +16,7 @@ from osmia_agent.metrics.sources import (
 
 if TYPE_CHECKING:
     from osmia_agent.loop import EventLoop
+    from osmia_agent.metrics.sources import Sources
     from osmia_agent.policies.manager import PolicyManager
     from osmia_agent.process.table import ProcessTable
     from osmia_agent.sensors.base import BaseSensor
@@ -45,6 +46,16 @@ def kernel_statistics(
         undecodable={"unknown": lifecycle.undecodable},
         missed_runs=sensor.missed_runs(),
     )
+
+
+def losses(sources: Sources) -> dict[str, int]:
+    """Return how many events have been lost since the start, by where: kernel, or a pipeline."""
+    lost = {each.name: sum(each.failed.values()) for each in sources.pipelines()}
+    if sources.kernel is not None:
+        lost["kernel"] = sum(counts.dropped for counts in sources.kernel().records.values())
+    if sources.policies is not None:
+        lost["kernel"] += sum(counts.dropped for counts in sources.policies().records.values())
+    return lost
 
 
 def process_statistics(table: ProcessTable) -> ProcessStatistics:

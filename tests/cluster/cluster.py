@@ -148,6 +148,16 @@ class Cluster:
         self._nodes.append(node)
         return self._started(command, self.directory / f"{node}.log", POD_UID=pod_uid)
 
+    def start_real_agent(self, node: str, *options: str) -> Process:
+        """The agent itself, with this machine's kernel."""
+        command = [sys.executable, "-m", "osmia_agent.main", "--enable-k8s-api"]
+        command += ["--node-name", node, "--namespace", self.namespace]
+        command += ["--kubeconfig", str(self.kubeconfig), "--server-address", ""]
+        command += ["--bpf-lib", str(self.directory / "bpf-lib"), "--tracing-policy-dir", ""]
+        command += ["--export-directory", str(self.directory / "export"), *options]
+        self._nodes.append(node)
+        return self._started(command, self.directory / f"{node}.log", POD_UID="")
+
     def kubeconfig_of(self, token: str) -> Path:
         """A kubeconfig for another user."""
         path = self.directory / f"kubeconfig-{token.replace(':', '-')}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from osmia_agent.settings.model import Settings
     from osmia_events.config import RedactionFilterConfig
 
+STDOUT = "-"
+
 
 def pipelines(settings: Settings, sources: Mapping[str, str]) -> PipelineSet:
     """Return the pipeline that the options describe, named `default`, if they describe one.
@@ -67,7 +69,7 @@ def file_writer(settings: Settings, stop: Callable[[], None]) -> Writer:
     Raises OSError if the file cannot be opened.
     """
     sink: Sink
-    if settings.export_filename == "-":
+    if settings.export_filename == STDOUT:
         sink = StdoutSink()
     else:
         sink = FileSink(

@@ -55,6 +55,11 @@ class RunningPipelines:
             for pipeline in pipelines.pipelines
         }
 
+    @property
+    def writers(self) -> dict[str, Writer]:
+        """The writers, by the names of their pipelines."""
+        return {name: lane.writer for name, lane in self._lanes.items() if lane.writer is not None}
+
     def accept(self, events: Sequence[Event]) -> None:
         """Take events in their order; never waits."""
         for pipeline, lines in self._pipelines.feed_all(events):

@@ -128,6 +128,11 @@ class PolicyManager:
         with self._changing:
             return [] if self._sensor is None or self._is_stopped else self._sensor.statuses()
 
+    def status(self, key: PolicyKey) -> PolicyStatus:
+        """Return one policy as it is now. Raises `PolicyError` if there is none of this key."""
+        with self._changing:
+            return self._existing(key).status(key)
+
     def details(self) -> list[PolicyDetails]:
         """Return all policies as they are now, oldest first, with what their programs counted."""
         with self._changing:

@@ -303,6 +303,10 @@ class PolicySensor:
             _status(key, held) for key, held in sorted(self._held.items(), key=lambda i: i[1].id)
         ]
 
+    def status(self, key: PolicyKey) -> PolicyStatus:
+        """Return one policy as it is now. Raises `PolicyError` if there is none of this key."""
+        return _status(key, self._get(key))
+
     def details(self) -> list[PolicyDetails]:
         """Return all policies as they are now, oldest first, with what their programs counted."""
         found = []

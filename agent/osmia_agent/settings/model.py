@@ -113,6 +113,19 @@ class Settings(BaseModel):
     """Size of the ring buffer for what policies report: a power of two. It is made with the first
     policy."""
 
+    enable_k8s_api: Annotated[kinds.Switch, Group("Kubernetes")] = False
+    """Take policies and export pipelines from the cluster, and report what became of them."""
+    node_name: kinds.Text = ""
+    """Name of the Node; empty is NODE_NAME, else HUBBLE_NODE_NAME, else the host name."""
+    namespace: kinds.Text = ""
+    """Namespace of the operator; empty is that of the agent's Pod or of the kubeconfig."""
+    kubeconfig: kinds.OptionalPath = ""
+    """File that says where the cluster is; empty is the Pod's own account, else kubectl's file."""
+    export_directory: Annotated[kinds.OptionalPath, AfterValidator(_absolute)] = (
+        "/var/run/cilium/tetragon"
+    )
+    """Directory that the files of ExportConfigs are below."""
+
     metrics_server: Annotated[kinds.Address, Group("Endpoints")] = ""
     """Address that serves /metrics, /healthz and /readyz over HTTP; empty is none."""
     metrics_label_filter: Annotated[tuple[MetricsLabel, ...], kinds.WORDS] = (
