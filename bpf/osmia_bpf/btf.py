@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
@@ -118,19 +118,30 @@ class Btf:
             ) from error
         return cls(blob, str(path))
 
+    def with_module(self, path: Path) -> Btf:
+        """Return these types and those of a kernel module, read from its own (split) BTF.
+
+        A module's types go on numbering where the kernel's end. Raises `BtfError`.
+        """
+        try:
+            blob = path.read_bytes()
+        except OSError as error:
+            raise BtfError(f"{path}: cannot read a module's types: {error.strerror}") from error
+        merged = object.__new__(Btf)
+        merged.source = str(path)
+        try:
+            words, strings = _sections(blob)
+            merged._build([*self._words, *words], self._strings + strings)
+        except (struct.error, IndexError, ValueError) as error:
+            raise BtfError(f"{path}: malformed BTF: {error}") from error
+        return merged
+
     def _index(self, blob: bytes) -> None:
-        magic, version, _, header_len, type_off, type_len, str_off, str_len = _HEADER.unpack_from(
-            blob
-        )
-        if magic != _MAGIC:
-            raise ValueError(f"magic is {magic:#06x}, not {_MAGIC:#06x} ({sys.byteorder}-endian)")
-        if version != 1:
-            raise ValueError(f"version is {version}, not 1")
-        if len(blob) < header_len + max(type_off + type_len, str_off + str_len):
-            raise ValueError(f"{len(blob)} bytes are fewer than its header promises")
-        types_at = header_len + type_off
-        self._words = words = memoryview(blob)[types_at : types_at + type_len].cast("I")
-        self._strings = blob[header_len + str_off :][:str_len]
+        self._build(*_sections(blob))
+
+    def _build(self, words: Sequence[int], strings: bytes) -> None:
+        self._words = words
+        self._strings = strings
         self._offsets = offsets = [0]
         self._ids: dict[tuple[int, int], int] = {}
         fixed = [_FIXED_WORDS.get(Kind(k), 0) for k in Kind]
@@ -266,3 +277,17 @@ class Btf:
         type_id = self.find(f"btf_trace_{name}", Kind.TYPEDEF)
         # The first parameter is the tracepoint's own data, which programs do not see.
         return None if type_id is None else [p.type_id for p in self.parameters(type_id)[1:]]
+
+
+def _sections(blob: bytes) -> tuple[memoryview[int], bytes]:
+    """Return the types, as words, and the strings of a blob."""
+    magic, version, _, header_len, type_off, type_len, str_off, str_len = _HEADER.unpack_from(blob)
+    if magic != _MAGIC:
+        raise ValueError(f"magic is {magic:#06x}, not {_MAGIC:#06x} ({sys.byteorder}-endian)")
+    if version != 1:
+        raise ValueError(f"version is {version}, not 1")
+    if len(blob) < header_len + max(type_off + type_len, str_off + str_len):
+        raise ValueError(f"{len(blob)} bytes are fewer than its header promises")
+    types_at = header_len + type_off
+    words = memoryview(blob)[types_at : types_at + type_len].cast("I")
+    return words, blob[header_len + str_off :][:str_len]

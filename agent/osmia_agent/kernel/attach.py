@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import BpfError
+from osmia_agent.kernel.elf import ElfError, offset_of_address
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ _numbers = itertools.count()
 
 
 class UserPlace(NamedTuple):
-    """A place in a binary: a symbol, as NAME or NAME+OFFSET, or an offset in the file."""
+    """A place in a binary: a symbol (NAME or NAME+OFFSET), an address, or an offset in the file."""
 
     path: Path
     symbol: str = ""
+    address: int = 0
     offset: int = 0
     reference_counter: int = 0
 
@@ -74,7 +76,7 @@ def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[in
 
     Raises `BpfError`, also for a file or symbol that is not there.
     """
-    offset = place.offset if not place.symbol else symbol_offset(place.path, place.symbol)
+    offset = _offset(place)
     name = f"osmia_{next(_numbers)}".encode()
     path = os.fsencode(place.path)
     with quiet_library():
@@ -83,6 +85,19 @@ def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[in
             *(_ANY_PROCESS, ctypes.c_uint32(place.reference_counter)),
         )
     return [_checked(fd, f"uprobe {place.symbol or hex(offset)} in {place.path}")]
+
+
+def _offset(place: UserPlace) -> int:
+    if place.symbol:
+        return symbol_offset(place.path, place.symbol)
+    if not place.address:
+        return place.offset
+    try:
+        return offset_of_address(place.path, place.address)
+    except FileNotFoundError:
+        raise BpfError(errno.ENOENT, f"there is no file {place.path}") from None
+    except (OSError, ElfError) as error:
+        raise BpfError(errno.EINVAL, str(error)) from None
 
 
 def symbol_offset(path: Path, symbol: str) -> int:

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.sensors.policy_arguments import argument
-from osmia_bpf.policy.values import Header, Phase, decode_header, decode_record
+from osmia_bpf.policy.values import (
+    Header,
+    Phase,
+    decode_header,
+    decode_piece,
+    decode_record,
+    with_pieces,
+)
 from osmia_bpf.records import RecordError
 from osmia_events.model import (
     Event,
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from osmia_agent.sensors.lifecycle import Origin
     from osmia_agent.sensors.symbols import Symbols
     from osmia_bpf.policy.schema import HookSchema
-    from osmia_bpf.policy.values import DecodedRecord
+    from osmia_bpf.policy.values import DataPiece, DecodedRecord
     from osmia_events.model import Process
 
     Body = ProcessKprobe | ProcessTracepoint | ProcessUprobe | ProcessLsm
@@ -44,6 +51,8 @@ MAX_EARLY = 4096
 """Records that wait for the exec of their process."""
 MAX_EARLY_S = 0.5
 """How long they wait: between counting itself and its record, an exec maps its files."""
+MAX_BUFFERS = 256
+"""Calls of which parts of buffers wait for the record that they belong to."""
 MAX_THREADS = 1024
 """Threads whose form of the process is kept."""
 
@@ -118,6 +127,7 @@ class PolicyEvents:
         self._symbols = symbols
         self._ancestors = ancestors
         self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
+        self._pieces: OrderedDict[tuple[int, int, int, int], list[DataPiece]] = OrderedDict()
         self._early: list[bytes] = []
         self._early_ns = int(early_s * 1e9)
         self._threads: OrderedDict[tuple[Process, int], Process] = OrderedDict()
@@ -165,7 +175,9 @@ class PolicyEvents:
             header = decode_header(raw)
             policy = self._policies[header.policy]
             hook = policy.hooks[header.hook]
-            if header.phase in (Phase.RETURN, Phase.UNMATCHED):
+            if header.phase == Phase.DATA:
+                self._piece(raw, header)
+            elif header.phase in (Phase.RETURN, Phase.UNMATCHED):
                 self._return(raw, header, hook, found)
             else:
                 self._call(raw, header, policy, hook, found, wait_since_ns)
@@ -180,7 +192,20 @@ class PolicyEvents:
         if pending is None:
             self.counters.lonely_returns += 1
         elif header.phase == Phase.RETURN:
-            found.append(self._event(pending, decode_record(raw, header, hook.return_structs)))
+            found.append(self._event(pending, self._decoded(raw, header, hook.return_structs)))
+
+    def _piece(self, raw: bytes, header: Header) -> None:
+        self._pieces.setdefault(_moment(header), []).append(decode_piece(raw))
+        if len(self._pieces) > MAX_BUFFERS:
+            self._pieces.popitem(last=False)
+
+    def _decoded(self, raw: bytes, header: Header, structs: tuple[str, ...]) -> DecodedRecord:
+        record = decode_record(raw, header, structs)
+        if self._pieces:
+            pieces = self._pieces.pop(_moment(header), None)
+            if pieces:
+                return with_pieces(record, pieces)
+        return record
 
     def _call(
         self,
@@ -191,7 +216,6 @@ class PolicyEvents:
         found: list[TimedEvent],
         wait_since_ns: int,
     ) -> None:
-        record = decode_record(raw, header, hook.entry_structs)
         identity = (header.tgid, header.start_boottime_ns, header.exec_count)
         image = self._table.find(*identity)
         if image is None:
@@ -205,6 +229,7 @@ class PolicyEvents:
                 self._early.append(raw)
                 return
             image = self._table.resolve(*identity)
+        record = self._decoded(raw, header, hook.entry_structs)
         with_ancestors = _ANCESTOR_KINDS.get(hook.section, "") in self._ancestors
         lineage = self._table.lineage(image, ancestors=with_ancestors)
         pending = _Pending(policy, hook, record, lineage)
@@ -325,6 +350,11 @@ class PolicyEvents:
             module, offset = self._symbols.user(tgid, address)
             entries.append(StackTraceEntry(offset=offset, module=module))
         return tuple(entries)
+
+
+def _moment(header: Header) -> tuple[int, int, int, int]:
+    """Return what joins a record with the pieces of its buffers."""
+    return header.policy, header.hook, header.tid, header.ktime_ns
 
 
 def _ktime(timed: TimedEvent) -> int:

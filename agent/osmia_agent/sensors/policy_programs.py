@@ -14,6 +14,7 @@ from osmia_agent.kernel import bpf
 from osmia_agent.kernel.attach import UserPlace, attach, attach_user, close_all
 from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.loader import ProgramSet
+from osmia_agent.sensors.digests import has_one_of
 from osmia_bpf.policy.actions import ACTION_COUNTS, ActionNumber
 from osmia_bpf.policy.schema import HookSchema, PolicySchema
 from osmia_bpf.programs import ProgramKind
@@ -142,7 +143,9 @@ class PolicyPrograms:
         if program.kind not in _USER_KINDS:
             return attach(fd, program.kind, hook.targets)
         path = self._root / hook.name.lstrip("/")
-        place = UserPlace(path, hook.targets[0], hook.offset, hook.reference_counter)
+        if hook.digests and not hook.any_digest:
+            _check_digests(path, hook.digests)
+        place = UserPlace(path, hook.targets[0], hook.address, hook.offset, hook.reference_counter)
         return attach_user(fd, program.kind, place)
 
     def detach(self) -> None:
@@ -189,7 +192,7 @@ class PolicyPrograms:
             kind = self._kinds[hook.program].kind
             description = f"{kind} {hook.name or f'{len(hook.targets)} functions'}"
             if hook.section == "uprobes":
-                description += f" {hook.targets[0] or hex(hook.offset)}"
+                description += f" {hook.targets[0] or hex(hook.address or hook.offset)}"
             reason = self._reasons.get(at, "")
             state = HookState.LOADED if at in self._links else HookState.DETACHED
             found.append(
@@ -245,6 +248,15 @@ class PolicyPrograms:
                     place = hook.name or hook.program
                     found[place] = found.get(place, 0) + bpf.recursion_misses(fd)
         return found
+
+
+def _check_digests(path: Path, digests: tuple[str, ...]) -> None:
+    try:
+        if has_one_of(path, digests):
+            return
+    except OSError as error:
+        raise BpfError(error.errno or errno.EINVAL, f"{path}: {error.strerror}") from None
+    raise BpfError(errno.EINVAL, f"{path} has none of the digests {', '.join(digests)}")
 
 
 def _memlock(fd: int) -> int:

@@ -78,7 +78,7 @@ def _attachments(planned: Plan) -> tuple[Attachment, ...]:
         hook = source.hook
         targets = hook.targets
         if hook.section == "uprobes":
-            targets = (f"{hook.name}:{hook.targets[0] or hex(hook.offset)}",)
+            targets = (f"{hook.name}:{hook.targets[0] or hex(hook.address or hook.offset)}",)
         place = format_path(hook.path)
         found.append(Attachment(place, str(hook.kind), targets))
         if hook.returned is not None and hook.return_kind is not None:

@@ -128,7 +128,7 @@ def cost_ns(source: HookSource) -> int:
 def _what(hook: ResolvedHook) -> str:
     kind = _KIND_NAMES.get(hook.kind, "")
     if hook.section == "uprobes":
-        return f"{kind} {hook.targets[0] or hex(hook.offset)} in {hook.name}"
+        return f"{kind} {hook.targets[0] or hex(hook.address or hook.offset)} in {hook.name}"
     if len(hook.targets) > 1:
         return f"{kind} {_listed(list(hook.targets), 'or')}"
     return f"{kind} {hook.name}"

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osmia_bpf.btf import VMLINUX, Btf, Kind
+from osmia_bpf.btf import VMLINUX, Btf, BtfError, Kind
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class KernelFacts:
     """Inode numbers of the host's namespaces, by names as in the contract's matchNamespaces."""
     tracefs: Path = TRACEFS
     kallsyms: Path = KALLSYMS
+    modules_btf: Path = VMLINUX.parent
+    """Where the types of the kernel's modules are."""
     root: Path = Path("/")
     """Below it are the files of the host, for uprobes."""
 
@@ -110,6 +112,13 @@ class KernelFacts:
         except OSError:
             return ()
         return tuple(line.split()[0] for line in text.splitlines() if line.strip())
+
+    def types_of_module(self, name: str) -> Btf | None:
+        """Return the kernel's types with those of a module; None if they cannot be had."""
+        try:
+            return self.btf.with_module(self.modules_btf / name)
+        except BtfError:
+            return None
 
     def has_function(self, name: str) -> bool:
         """Tell whether the kernel has a function of this name."""

@@ -28,6 +28,8 @@ class Argument:
     """C for the size of a buffer."""
     at_return: bool = False
     """To be read when the function returns."""
+    max_data: bool = False
+    """Of a buffer: to be read as far as it goes, not only as much as other texts."""
 
     @property
     def number(self) -> str:
@@ -75,8 +77,13 @@ class ResolvedHook:
     tags: tuple[str, ...]
     returned: Argument | None = None
     return_kind: ProgramKind | None = None
+    address: int = 0
+    """Of uprobes without a symbol: the virtual address, or else"""
     offset: int = 0
-    """Of uprobes without a symbol: the offset in the file."""
+    """the offset in the file."""
+    digests: tuple[str, ...] = ()
+    """Of uprobes: the binary must have one of them, unless the policy says to overlook it."""
+    any_digest: bool = False
     reference_counter: int = 0
     """Of uprobes: the offset of a counter that is up while somebody watches."""
 

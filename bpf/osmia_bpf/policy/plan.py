@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _QUIET = '#pragma clang diagnostic ignored "-Wparentheses-equality"\n'
 _READER = re.compile(r"\b(read_\w+)\(")
 _SLOT_REST_BYTES = 256
+_TEXT_BYTES = 4096
+_ITERATORS = ("ITER_UBUF", "ITER_IOVEC", "ITER_KVEC")
 _MODE_OPTION = "policy-mode"
 _METHOD_OPTION = "override-method"
 
@@ -68,6 +70,8 @@ class Plan:
         readers = {name for text in templates for name in _READER.findall(text)}
         if "read_unix_address" in readers:
             readers |= {"read_sockaddr", "read_bytes"}
+        if "read_iov_iter" in readers:
+            readers |= {"read_iovec", "read_bytes"}
         return sorted(readers)
 
     def schema(self) -> PolicySchema:
@@ -99,6 +103,8 @@ class Plan:
             return ""
         facts = self.conditions.facts
         rest = max(_SLOT_REST_BYTES, (self.conditions.texts.longest + 15) & ~7)
+        if "read_iovec" in self._readers():
+            rest = max(rest, _TEXT_BYTES)
         defines = {
             "HOOKS": len(self.hooks),
             "SELECTORS": sum(max(1, len(hook.selectors)) for hook in self.hooks),
@@ -109,7 +115,11 @@ class Plan:
         if facts.has_current_task_btf():
             defines["HAVE_CURRENT_TASK_BTF"] = 1
         defines |= {f"USES_{reader}": 1 for reader in self._readers()}
-        files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h"]
+        for kind in _ITERATORS:
+            number = facts.btf.enumerator("iter_type", kind)
+            if number is not None:
+                defines[f"HAVE_{kind}"] = number
+        files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h", "data.h"]
         if self.conditions.process.uses_processes:
             files.append("processes.h")
         parts = [f"#define {name} {value}\n" for name, value in defines.items()]
@@ -193,7 +203,10 @@ def _schema(source: HookSource) -> HookSchema:
         section=hook.section,
         name=hook.name,
         targets=hook.targets,
+        address=hook.address,
         offset=hook.offset,
+        digests=hook.digests,
+        any_digest=hook.any_digest,
         reference_counter=hook.reference_counter,
         program=source.call.name,
         return_program=source.at_return.name if source.at_return else "",

@@ -297,6 +297,13 @@ class ProbeSource(ABC):
             2,
         )
         self.fill()
+        for at, (key, argument) in enumerate(self.values):
+            if argument.max_data:
+                c.write(
+                    f"if (!a{key}->error && a{key}->whole > TEXT_BYTES && slot{key}->address)\n"
+                    f"    send_data(&record->header, {at}, slot{key}->address, a{key}->whole);",
+                    2,
+                )
         self._tail()
         fixed = f"sizeof(struct record_{self.suffix})"
         size = f"{fixed} - {_TAIL_BYTES} + used" if self.texts or self.has_stacks else fixed

@@ -13,7 +13,7 @@ from osmia_bpf.policy.macros import expanded
 from osmia_bpf.policy.problems import HookError
 from osmia_bpf.policy.registers import Call
 from osmia_bpf.policy.resolve_arguments import ArgumentResolver
-from osmia_bpf.policy.validate import message_text, tag_texts
+from osmia_bpf.policy.validate import check_digest, message_text, tag_texts
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
@@ -274,13 +274,11 @@ class Resolver:
 
     def _uprobe(self, hook: Uprobe, number: int, section: str, place: Place) -> list[ResolvedHook]:
         kind = self._needs(place, ProgramKind.UPROBE)
-        if hook.addrs:
-            (place / "addrs").fail("not supported by this version: use symbols or offsets")
-        if hook.binary_digests:
-            (place / "binaryDigests").fail("not supported by this version")
-        places = hook.symbols or hook.offsets
+        places = hook.symbols or hook.addrs or hook.offsets
         if not places:
-            place.fail("symbols or offsets are needed")
+            place.fail("symbols, addrs or offsets are needed")
+        for at, digest in enumerate(hook.binary_digests):
+            check_digest(digest, place / "binaryDigests" / at)
         counters = hook.ref_ctr_offsets
         if counters and len(counters) != len(places):
             (place / "refCtrOffsets").fail(f"must be as many as there are places: {len(places)}")
@@ -306,7 +304,10 @@ class Resolver:
                 tags=tag_texts(hook.tags, place / "tags"),
                 returned=returned,
                 return_kind=return_kind,
-                offset=0 if hook.symbols else hook.offsets[at],
+                address=hook.addrs[at] if hook.addrs else 0,
+                offset=hook.offsets[at] if hook.offsets else 0,
+                digests=hook.binary_digests,
+                any_digest=hook.ignore is not None and hook.ignore.digest_verification_failure,
                 reference_counter=counters[at] if counters else 0,
             )
             for at, where in enumerate(places)

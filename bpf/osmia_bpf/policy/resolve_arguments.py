@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ _POINTERS = {
     "module": "module",
     "load_info": "load_info",
     "net_device": "net_device",
+    "iov_iter": "iov_iter",
 }
 _NUMBERS = {
     (1, False): "uint8",
@@ -47,6 +49,9 @@ _NUMBERS = {
     (4, True): "int32",
     (8, True): "int64",
 }
+
+
+_MODULE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,15 @@ class ArgumentResolver:
             return self._resolved(model, raw, declared, place)
         type_ = self._type(model, declared, place)
         size = self._size(model, type_, call, place)
-        return Argument(type_, model.index, model.label, raw, size, at_return=model.return_copy)
+        return Argument(
+            *(type_, model.index, model.label, raw, size),
+            at_return=model.return_copy,
+            max_data=model.max_data and type_.family is Family.BUFFER,
+        )
 
     def _size(self, model: models.Argument, type_: ArgumentType, call: Call, place: Place) -> str:
-        if type_.family is not Family.BUFFER:
+        if type_.family is not Family.BUFFER or type_.name == "iov_iter":
             return ""
-        if model.max_data:
-            (place / "maxData").fail("not supported by this version: buffers of 4096 bytes at most")
         if not model.size_arg_index:
             (place / "sizeArgIndex").fail(f"needed for {type_.name}: which argument holds its size")
         try:
@@ -121,25 +128,43 @@ class ArgumentResolver:
     def _resolved(
         self, model: models.Argument, raw: str, declared: int | None, place: Place
     ) -> Argument:
-        if model.btf_type_module:
-            (place / "btfTypeModule").fail("not supported by this version")
+        btf = self._types_for(model, place)
         if model.btf_type:
             name = model.btf_type.removeprefix("struct ")
-            declared = self.facts.btf.find(name, Kind.STRUCT)
+            declared = btf.find(name, Kind.STRUCT)
             if declared is None:
                 (place / "btfType").fail(f"this kernel has no struct {name}")
         if declared is None:
             (place / "btfType").fail("needed: the argument's own type is not known")
         where = place / "resolve"
-        at = btf_path.locate(self.facts.btf, declared, raw, model.resolve, where)
-        type_ = self._type(model, at.type_id, place)
-        value = btf_path.value(self.facts.btf, at, pointer=type_.pointer, place=where)
+        at = btf_path.locate(btf, declared, raw, model.resolve, where)
+        type_ = self._type(model, at.type_id, place, btf)
+        value = btf_path.value(btf, at, pointer=type_.pointer, place=where)
         return Argument(type_, model.index, model.label, value)
 
-    def _type(self, model: models.Argument, declared: int | None, place: Place) -> ArgumentType:
+    def _types_for(self, model: models.Argument, place: Place) -> Btf:
+        """Return the types among which an argument's path is looked up."""
+        name = model.btf_type_module
+        if not name:
+            return self.facts.btf
+        if not _MODULE.fullmatch(name):
+            (place / "btfTypeModule").fail(f"{name!r} is not the name of a kernel module")
+        btf = self.facts.types_of_module(name.replace("-", "_"))
+        if btf is None:
+            (place / "btfTypeModule").fail(f"there are no types of a loaded module {name}")
+        return btf
+
+    def _type(
+        self,
+        model: models.Argument,
+        declared: int | None,
+        place: Place,
+        btf: Btf | None = None,
+    ) -> ArgumentType:
         name: str = model.type
         if name == "auto":
-            inferred = None if declared is None else inferred_type(self.facts.btf, declared)
+            known = btf or self.facts.btf
+            inferred = None if declared is None else inferred_type(known, declared)
             if inferred is None:
                 (place / "type").fail("cannot be told from the kernel's types: give one")
             name = inferred
@@ -196,7 +221,10 @@ class ArgumentResolver:
                 size = f"LOAD({8 * sized.size}, ctx, {sized.offset})"
             else:
                 size = str(field.size)
-        return Argument(type_, model.index, model.label, raw, size)
+        return Argument(
+            *(type_, model.index, model.label, raw, size),
+            max_data=model.max_data and type_.family is Family.BUFFER,
+        )
 
 
 def inferred_type(btf: Btf, type_id: int) -> str | None:

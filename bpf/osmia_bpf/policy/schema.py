@@ -33,7 +33,11 @@ class HookSchema(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """What events call it; of lists empty, the record tells the function."""
     targets: tuple[str, ...]
+    address: int = 0
     offset: int = 0
+    digests: tuple[str, ...] = ()
+    """Of uprobes: the binary must have one of them, as ALGORITHM:HEX, unless `any_digest`."""
+    any_digest: bool = False
     reference_counter: int = 0
     program: str
     """Function of the program that is attached to the targets."""

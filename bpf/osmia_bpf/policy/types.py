@@ -168,8 +168,17 @@ TYPES: dict[str, ArgumentType] = {
             "char_iovec",
             Family.BUFFER,
             "buffer_value",
-            "{value}->error = read_iovec({slot}, {raw}, {size}, &{value}->whole);",
+            "{value}->error = read_iovec({slot}, {raw}, {size}, 0, &{value}->whole);",
             {},
+            has_text=True,
+            sized_in_bytes=False,
+        ),
+        ArgumentType(
+            "iov_iter",
+            Family.BUFFER,
+            "buffer_value",
+            "{value}->error = read_iov_iter({slot}, (struct iov_iter *)({raw}), &{value}->whole);",
+            {"iov_iter": ("iter_type", "type", "iov_offset", "count", "nr_segs", "kvec")},
             has_text=True,
             sized_in_bytes=False,
         ),
@@ -287,4 +296,4 @@ TYPES: dict[str, ArgumentType] = {
         ArgumentType("nop", Family.NOTHING, "", "", {}),
     )
 }
-"""By name; `auto` and `iov_iter` are not among them."""
+"""By name; `auto` is not among them."""

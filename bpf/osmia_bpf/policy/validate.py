@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy.problems import Place
@@ -24,6 +25,9 @@ _OPTIONS = {
     "policy-mode": ("enforce", "monitor"),
     "override-method": ("fmod-ret", "override-return"),
 }
+_DIGEST_DIGITS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "build-id": 0}
+"""How many hexadecimal digits each has; 0 for any number."""
+_HEX = re.compile("(?:[0-9a-f]{2})+")
 _OVERRIDABLE = frozenset({"kprobes", "lsmhooks"})
 _ENFORCING = ("Sigkill", "Signal", "Override", "NotifyEnforcer")
 _ESCAPES = {
@@ -125,6 +129,16 @@ def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place
             where.fail(f"{action.action} is not for fentries")
         if action.action == "Override":
             where.fail("Override is for matchActions: it acts before the call")
+
+
+def check_digest(text: str, place: Place) -> None:
+    """Raise `HookError` for what is not the digest of a binary."""
+    algorithm, _, digits = text.lower().partition(":")
+    length = _DIGEST_DIGITS.get(algorithm)
+    if length is None:
+        place.fail(f"{text!r} does not begin with one of {', '.join(_DIGEST_DIGITS)} and a colon")
+    if not _HEX.fullmatch(digits) or (length and len(digits) != length):
+        place.fail(f"{text!r}: {algorithm} takes {length or 'some'} hexadecimal digits")
 
 
 def message_text(text: str, place: Place) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_bpf.records import RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Phase(IntEnum):
@@ -23,6 +26,8 @@ class Phase(IntEnum):
     RETURN = 2
     UNMATCHED = 3
     """What was returned is not what the policy asked for: the entry is void."""
+    DATA = 4
+    """Part of a value of a record that follows, with the same thread, hook and time."""
 
 
 class Header(NamedTuple):
@@ -208,6 +213,15 @@ LAYOUTS: dict[str, tuple[struct.Struct, type[Value]]] = {
 """By the C struct's name: error, size of the text, then the fields of the class."""
 
 _FRAME_BYTES = 8
+_PIECE = struct.Struct("=IIQ")
+
+
+class DataPiece(NamedTuple):
+    """Part of a buffer, of the record's value at the place `value`; `offset` in bytes."""
+
+    value: int
+    offset: int
+    data: bytes
 
 
 class DecodedArgument(NamedTuple):
@@ -233,6 +247,29 @@ def decode_header(record: bytes) -> Header:
         return Header._make(HEADER.unpack_from(record))
     except struct.error as error:
         raise RecordError(f"policy record of {len(record)} bytes: {error}") from None
+
+
+def decode_piece(record: bytes) -> DataPiece:
+    """Return what a record of the phase DATA says; raise `RecordError` if it is too short."""
+    try:
+        value, size, offset = _PIECE.unpack_from(record, HEADER.size)
+    except struct.error as error:
+        raise RecordError(f"data record of {len(record)} bytes: {error}") from None
+    at = HEADER.size + _PIECE.size
+    if at + size > len(record):
+        raise RecordError(f"data record has {len(record)} bytes of {at + size}")
+    return DataPiece(value, offset, record[at : at + size])
+
+
+def with_pieces(record: DecodedRecord, pieces: Iterable[DataPiece]) -> DecodedRecord:
+    """Return a record whose buffers go on with pieces, each up to the first that is missing."""
+    arguments = list(record.arguments)
+    for piece in sorted(pieces):
+        if piece.value < len(arguments):
+            argument = arguments[piece.value]
+            if len(argument.text) == piece.offset:
+                arguments[piece.value] = argument._replace(text=argument.text + piece.data)
+    return record._replace(arguments=tuple(arguments))
 
 
 def decode_record(record: bytes, header: Header, structs: tuple[str, ...]) -> DecodedRecord:

@@ -1,10 +1,13 @@
 """Each kind of hook and type of argument, where the kernel has it."""
 
 import contextlib
+import ctypes
 import fcntl
+import hashlib
 import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from osmia_events.model import (
     SyscallId,
 )
 
+PYTHON = os.path.realpath(sys.executable)
 MAPPED = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()]
 LIBC = next((path for path in MAPPED if "/libc.so" in path or "/libc-" in path), "")
 
@@ -443,3 +447,168 @@ def test_what_a_function_returned_is_a_path(node, needs):
     assert found
     assert {event.return_.value.path for event in found} == {"/etc/passwd"}
     assert all(event.kernel_stack_trace for event in found)
+
+
+@pytest.fixture
+def write_in_libc(node):
+    """The function write of the C library, under which large buffers go by."""
+    if not LIBC:
+        pytest.skip("no libc of its own")
+    node.add(
+        f"""
+        uprobes:
+        - path: {LIBC}
+          symbols: [write]
+          args:
+          - {{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}}
+          - {{index: 0, type: int}}
+          selectors: [{{matchArgs: [{{index: 1, operator: Prefix, values: [needle]}}]}}]
+        """
+    )
+    library = ctypes.CDLL(LIBC)
+
+    def write(data):
+        with Path(os.devnull).open("wb") as file:
+            library.write(file.fileno(), data, len(data))
+        return node.own()
+
+    return write
+
+
+@pytest.mark.parametrize("size", [10, 4096, 4097, 12288, 12289, 100_000, 327_360])
+def test_large_buffers_are_whole(write_in_libc, size):
+    data = b"needle" + bytes(n % 251 for n in range(size - 6))
+    (event,) = write_in_libc(data)
+    assert event.args[0].kind == "bytes_arg"
+    assert event.args[0].value == data
+
+
+def test_the_largest_buffers_are_cut(write_in_libc):
+    data = b"needle" + bytes(400_000)
+    (event,) = write_in_libc(data)
+    assert event.args[0].value.bytes_arg == data[:327_360]
+    assert event.args[0].value.orig_size == len(data)
+
+
+def test_vectors_and_addresses_of_a_library(node):
+    if not LIBC:
+        pytest.skip("no libc of its own")
+    node.add(
+        f"""
+        uprobes:
+        - path: {LIBC}
+          symbols: [writev]
+          args:
+          - {{index: 1, type: char_iovec, sizeArgIndex: 3}}
+          selectors: [{{matchArgs: [{{index: 1, operator: Postfix, values: [end]}}]}}]
+        - path: {LIBC}
+          symbols: [connect]
+          args: [{{index: 1, type: sockaddr}}]
+          selectors:
+          - matchArgs:
+            - {{index: 1, operator: SAddr, values: [127.0.0.0/8]}}
+            - {{index: 1, operator: SPort, values: ["1:9"]}}
+            - {{index: 1, operator: Family, values: [AF_INET]}}
+        """
+    )
+    with Path(os.devnull).open("wb") as file:
+        os.writev(file.fileno(), [b"begin", b"", b"-", b"end"])
+        os.writev(file.fileno(), [b"begin", b"middle"])
+    (event,) = node.own()
+    assert event.args[0].value == b"begin-end"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.7", 9))
+        client.connect(("127.0.0.7", 10))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client:
+        client.connect(("::1", 9))
+    (event,) = node.own()
+    address = event.args[0].value
+    assert (address.family, address.addr, address.port) == ("AF_INET", "127.0.0.7", 9)
+
+
+TASK = """
+uprobes:
+- path: {library}
+  symbols: [sched_yield]
+  data:
+  - {{index: 0, type: {kind}, source: current_task, resolve: {path}}}
+  selectors: [{{matchData: [{{index: 0, operator: {operator}, values: [{value}]}}]}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "operator", "match", "other", "shown"),
+    [
+        ("file", "mm.exe_file", "Equal", PYTHON, "/bin/other", lambda v: v.path == PYTHON),
+        ("file", "mm.exe_file", "FileType", "reg", "dir", lambda v: v.permission[0] == "-"),
+        ("path", "fs.pwd", "Equal", str(Path.cwd()), "/x", lambda v: v.path == str(Path.cwd())),
+        ("path", "fs.pwd", "NotFileType", "reg", "dir", lambda v: v.permission[0] == "d"),
+        ("dentry", "fs.pwd.dentry", "Postfix", Path.cwd().name, "/no", lambda v: v.path),
+        ("string", "comm", "NotPrefix", "x-y", Path("/proc/self/comm").read_text()[:2], None),
+        ("uint32", "tgid", "Equal", str(os.getpid()), "1", lambda v: v == os.getpid()),
+        ("int16", "pid", "NotEqual", "1", str(os.getpid()), None),
+        ("uint8", "cred.uid.val", "LessThan", "1", "0", lambda v: v == 0),
+        ("uint64", "flags", "Mask", "0xffffffff", "0x0", None),
+        ("kernel_cap_t", "cred.cap_effective", "Mask", "CAP_KILL", "0", lambda v: len(v) == 16),
+    ],
+)
+def test_what_is_read_of_the_task(node, kind, path, operator, match, other, shown):
+    if not LIBC:
+        pytest.skip("no libc of its own")
+    for value, expected in ((match, 1), (other, 0)):
+        text = TASK.format(
+            library=LIBC, kind=kind, path=path, operator=operator, value=f'"{value}"'
+        )
+        key = node.add(text)
+        os.sched_yield()
+        found = node.own()
+        assert len(found) == expected, (value, found)
+        if found and shown is not None:
+            assert shown(found[0].data[0].value)
+        node.sensor.remove(key)
+
+
+def test_credentials_of_the_task(node):
+    if not LIBC:
+        pytest.skip("no libc of its own")
+    node.add(
+        f"""
+        uprobes:
+        - path: {LIBC}
+          symbols: [sched_yield]
+          data:
+          - {{index: 0, type: cred, source: current_task, resolve: cred}}
+          - {{index: 0, type: user_namespace, source: current_task, resolve: cred.user_ns}}
+          - {{index: 0, type: cap_permitted, source: current_task, resolve: cred.cap_permitted}}
+        """
+    )
+    os.sched_yield()
+    (event,) = node.own()
+    credentials, namespace, permitted = (each.value for each in event.data)
+    assert (credentials.uid, credentials.egid) == (os.getuid(), os.getegid())
+    assert namespace.ns.inum == Path("/proc/self/ns/user").stat().st_ino
+    status = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines())
+    assert permitted == status["CapPrm"]
+
+
+def address_of(symbol):
+    lines = subprocess.run(
+        ["nm", "-D", "--defined-only", LIBC], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return next(int(line.split()[0], 16) for line in lines if f" {symbol}@" in line)
+
+
+def test_addresses_and_digests_of_a_binary(node):
+    if not LIBC:
+        pytest.skip("no libc of its own")
+    right = f"SHA256:{hashlib.sha256(Path(LIBC).read_bytes()).hexdigest()}"
+    wrong = f"sha256:{'0' * 64}"
+    spec = f"uprobes: [{{path: {LIBC}, addrs: [{address_of('sched_yield')}], %s}}]"
+    node.add(spec % f'binaryDigests: ["{wrong}", "{right}"]')
+    node.add(spec % f'binaryDigests: ["{wrong}"], ignore: {{digestVerificationFailure: true}}')
+    os.sched_yield()
+    assert len(node.own()) == 2
+    with pytest.raises(PolicyError, match="has none of the digests"):
+        node.sensor.add(node.text(spec % f'binaryDigests: ["{wrong}"]', "wrong"))
+    os.sched_yield()
+    assert len(node.own()) == 2

@@ -60,3 +60,14 @@ def test_broken_policies_are_refused_with_the_place(facts, path):
     assert not report.ok
     assert expected in "\n".join(str(problem) for problem in report.problems)
     assert report.source == "" or report.attachments
+
+
+def test_a_module_without_types(facts):
+    argument = "{index: 0, type: int, btfType: x, btfTypeModule: no_such, resolve: y}"
+    text = (
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: x}\n"
+        "spec:\n  tracepoints:\n"
+        f"  - {{subsystem: sched, event: sched_switch, raw: true, args: [{argument}]}}"
+    )
+    (problem,) = check(text, facts).problems
+    assert "args[0].btfTypeModule: there are no types of a loaded module no_such" in str(problem)

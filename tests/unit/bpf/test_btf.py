@@ -1,6 +1,7 @@
 """Reading types, from small blobs made here and from this kernel's own."""
 
 import contextlib
+import struct
 
 import pytest
 from hypothesis import given
@@ -127,3 +128,29 @@ def test_this_kernel():
     assert btf.size(btf.field(task, "comm").type_id) == 16
     assert btf.field(task, "self_exec_id").bit_offset % 64 == 0
     assert len(btf.tracepoint_arguments("sched_process_exec")) == 3
+
+
+def test_types_of_a_module_go_on_from_the_kernels(tmp_path):
+    builder = BtfBuilder()
+    number = builder.integer("int", 4, signed=True)
+    base = builder.blob()
+    builder.composite("of_module", 8, ("first", number, 0), ("second", number, 32))
+    whole = builder.blob()
+    _, _, _, _, _, base_types, _, base_strings = struct.unpack_from("=HBBIIIII", base)
+    _, _, _, _, _, types, _, _ = struct.unpack_from("=HBBIIIII", whole)
+    rest = whole[24 + base_types : 24 + types]
+    strings = whole[24 + types + base_strings :]
+    path = tmp_path / "module"
+    header = (0xEB9F, 1, 0, 24, 0, len(rest), len(rest), len(strings))
+    path.write_bytes(struct.pack("=HBBIIIII", *header) + rest + strings)
+    kernel = Btf(base)
+    merged = kernel.with_module(path)
+    struct_id = merged.require("of_module", Kind.STRUCT)
+    assert [member.name for member in merged.members(struct_id)] == ["first", "second"]
+    assert merged.find("int", Kind.INT) == number
+    assert kernel.find("of_module", Kind.STRUCT) is None
+    with pytest.raises(BtfError, match="none: cannot read a module's types"):
+        kernel.with_module(tmp_path / "none")
+    path.write_bytes(b"no types")
+    with pytest.raises(BtfError, match="module: malformed BTF"):
+        kernel.with_module(path)

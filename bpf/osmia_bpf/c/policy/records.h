@@ -7,6 +7,7 @@ enum phase {
     PHASE_ENTRY = 1,      // a record with the same entry_ktime_ns follows when the function returns
     PHASE_RETURN = 2,
     PHASE_UNMATCHED = 3,  // what was returned is not what the policy asked for
+    PHASE_DATA = 4,       // part of a value of the record that follows
 };
 
 #define NO_SELECTOR 0xffffffff

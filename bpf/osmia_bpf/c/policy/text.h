@@ -10,6 +10,7 @@ struct slot {
     struct vfsmount *mount;
     u32 walking, truncated;
     u32 from, size;  // where the text is
+    u64 address;     // of a buffer: where it was copied from, if that is one piece
     // Behind the text there are zeros, as many as the longest value that it is compared with.
     char text[TEXT_BYTES + SLOT_REST_BYTES];
 };
@@ -42,6 +43,14 @@ inlined s32 read_string(struct slot *slot, u64 address)
     return size < 0 ? size : 0;
 }
 
+// Copies memory of a process or of the kernel, as the address tells.
+inlined s32 read_memory(void *to, u64 size, u64 address)
+{
+    if (IS_KERNEL_ADDRESS(address))
+        return bpf_probe_read_kernel(to, size, (void *)address);
+    return bpf_probe_read_user(to, size, (void *)address);
+}
+
 #ifdef USES_read_bytes
 inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
 {
@@ -54,13 +63,14 @@ inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
         error = bpf_probe_read_user(slot->text, part, (void *)address);
     slot->from = 0;
     slot->size = error ? 0 : part;
+    slot->address = address;
     return error;
 }
 #endif
 
 #ifdef USES_read_iovec
-// Copies the pieces of a vector one behind the other, as many as fit.
-inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 *whole)
+// Copies the pieces of a vector one behind the other, as many as fit, from `skip` bytes on.
+inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 skip, u64 *whole)
 {
     struct {
         u64 base, length;
@@ -69,28 +79,62 @@ inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 *whole)
     s32 error = 0;
     *whole = 0;
     slot->from = 0;
+    slot->address = 0;
 #pragma unroll
     for (int i = 0; i < IOVEC_PIECES; i++) {
         if (i >= count)
             break;
-        error = bpf_probe_read_user(&piece, sizeof(piece), (void *)(address + i * sizeof(piece)));
+        error = read_memory(&piece, sizeof(piece), address + i * sizeof(piece));
         if (error)
             break;
+        if (i == 0) {
+            piece.base += skip;
+            piece.length -= skip;
+            // A single piece can be read on behind the text's end.
+            slot->address = count == 1 ? piece.base : 0;
+        }
         *whole += piece.length;
-        u32 room = TEXT_BYTES - at;
-        u32 part = piece.length < room ? piece.length : room;
-        opaque(part);
-        part &= TEXT_BYTES - 1;
+        if (at >= TEXT_BYTES)
+            continue;
+        u64 room = TEXT_BYTES - at;
+        u64 part = piece.length < room ? piece.length : room;
         opaque(at);
         at &= TEXT_BYTES - 1;
-        if (at + part > TEXT_BYTES)
-            break;
-        error = bpf_probe_read_user(&slot->text[at], part, (void *)piece.base);
+        // The verifier does not see that the two together are bounded: there is room for both.
+        AT_MOST(part, TEXT_BYTES);
+        error = read_memory(&slot->text[at], part, piece.base);
         if (error)
             break;
         at += part;
     }
     slot->size = at;
+    return error;
+}
+#endif
+
+#ifdef HAVE_iov_iter__count
+// Copies what an iterator over memory still has before it.
+inlined s32 read_iov_iter(struct slot *slot, struct iov_iter *iter, u64 *whole)
+{
+    u64 address = (u64)READ(iter, kvec), skip = READ(iter, iov_offset), all;
+    s32 error;
+#ifdef HAVE_iov_iter__iter_type
+    u32 kind = READ(iter, iter_type);
+#else
+    u32 kind = READ(iter, type) & ~1;  // the lowest bit is the direction
+#endif
+    slot->size = 0;
+    slot->from = 0;
+    *whole = READ(iter, count);
+#ifdef HAVE_ITER_UBUF
+    if (kind == HAVE_ITER_UBUF)
+        return read_bytes(slot, address + skip, *whole);
+#endif
+    if (kind != HAVE_ITER_IOVEC && kind != HAVE_ITER_KVEC)
+        return -95;
+    error = read_iovec(slot, address, READ(iter, nr_segs), skip, &all);
+    if (slot->size > *whole)
+        slot->size = *whole;
     return error;
 }
 #endif

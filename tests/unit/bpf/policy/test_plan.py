@@ -195,7 +195,7 @@ def with_selector(**selector):
         (function("do_thing", args=[{"index": 3, "type": "int"}]), "args[0].index", "2 arguments"),
         (LSEEK | {"args": [{"index": 6, "type": "int"}]}, "args[0].index", "at most 6"),
         (LSEEK | {"args": [{"index": 0}]}, "args[0].type", "cannot be told"),
-        (LSEEK | {"args": [{"index": 0, "type": "iov_iter"}]}, "args[0].type", "not supported"),
+        (LSEEK | {"args": [{"index": 0, "type": "iov_iter"}]}, "args[0].type", "no struct"),
         (LSEEK | {"args": [{"index": 0, "type": "char_buf"}]}, "args[0].sizeArgIndex", "needed"),
         (LSEEK | {"args": [{"index": 0, "type": "sock"}]}, "args[0].type", "no struct sock"),
         (LSEEK | {"args": [{"index": 0, "type": "int"}] * 6}, "args", "at most 5"),
