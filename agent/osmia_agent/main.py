@@ -152,10 +152,11 @@ def _run(loaded: Loaded) -> int:
             parts.consumers.append(counter.count_all)
         api = None
         if settings.serves_api:
-            api = _api(loaded)
+            api = _api(loaded, parts.health)
+            api.node.exported_file = exports.file
             parts.consumers.append(api.hub.accept)
             stack.callback(api.close, _DRAIN_TIMEOUT_S)
-        source: _EventSource = _replay(parts) if settings.replay else _kernel(parts)
+        source: _EventSource = _replay(parts) if settings.replay else _kernel(parts, api)
         if isinstance(exports, LivePipelines):
             redact_with = api.hub.redact_with if api is not None else _nobody
             _kubernetes(parts, loaded, exports, pipelines, started.writers, redact_with, stop)
@@ -223,18 +224,13 @@ def _kubernetes(
     parts.stack.callback(stop_both)
 
 
-def _api(loaded: Loaded) -> ApiServer:
+def _api(loaded: Loaded, health: Health) -> ApiServer:
     # Read by grpcio when it is loaded, which only happens here. The agent forks only to execute.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from osmia_agent.server.server import ApiServer, Node  # noqa: PLC0415 - see above
+    from osmia_agent.assembly.api import api_server  # noqa: PLC0415 - see above
 
-    node = Node(
-        version=version("osmia"),
-        features=export.features(loaded.settings),
-        redaction_filters=export.redaction_floor(loaded.settings, loaded.sources),
-    )
-    return ApiServer(loaded.settings, node)
+    return api_server(loaded.settings, loaded.sources, health)
 
 
 def _begin(parts: _Parts, started_s: float) -> None:
@@ -252,7 +248,7 @@ def _begin(parts: _Parts, started_s: float) -> None:
         finish()
 
 
-def _kernel(parts: _Parts) -> EventLoop:
+def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
     """Attach the base sensor and begin to load policies; return the loop that reads them."""
     settings, health = parts.settings, parts.health
     procfs = ProcFs(Path(settings.procfs))
@@ -275,7 +271,7 @@ def _kernel(parts: _Parts) -> EventLoop:
     )
     parts.table = table
     files = policy_files(settings)
-    if files or settings.enable_k8s_api:
+    if files or settings.enable_k8s_api or api is not None:
         # What policies need is loaded only where there are some.
         from osmia_agent.assembly.policies import policy_manager  # noqa: PLC0415 - see above
         from osmia_agent.policies.files import load_files  # noqa: PLC0415 - see above
@@ -287,6 +283,12 @@ def _kernel(parts: _Parts) -> EventLoop:
         if files:
             parts.at_start.append(partial(load_files, policies, files))
             health.policies_coming()
+        if api is not None:
+            from osmia_agent.assembly.api import let_ask_kernel  # noqa: PLC0415 - as the API
+
+            let_ask_kernel(api, settings, table, workloads, policies)
+            if api.node.policy_store is not None:
+                parts.at_start.append(partial(api.node.policy_store.restore, policies))
     return loop
 
 

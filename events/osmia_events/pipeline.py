@@ -84,7 +84,7 @@ class Pipeline:
         self.config = config
         self.floor = tuple(floor)
         self.counters = Counters()
-        self.redactor = _shared_redactor((*floor, *config.redaction_filters))
+        self.redactor = redactor((*floor, *config.redaction_filters))
         self.field_filters = _shared_field_filters(config.field_filters)
         self.encode = encode or json_line_encoder()
         self._filters = FilterSet(config.allow_list, config.deny_list)
@@ -102,7 +102,7 @@ class Pipeline:
             return self
         other = copy(self)
         other.floor = tuple(floor)
-        other.redactor = _shared_redactor((*floor, *self.config.redaction_filters))
+        other.redactor = redactor((*floor, *self.config.redaction_filters))
         return other
 
     def feed(self, event: Event) -> bytes | None:
@@ -294,12 +294,13 @@ _redactors: WeakValueDictionary[object, Redactor] = WeakValueDictionary()
 _field_filters: WeakValueDictionary[object, FieldFilters] = WeakValueDictionary()
 
 
-def _shared_redactor(configs: Sequence[RedactionFilterConfig]) -> Redactor:
+def redactor(configs: Sequence[RedactionFilterConfig]) -> Redactor:
+    """Return the redactor that all pipelines of these filters share."""
     key = tuple((each.redact, each.binary_regex) for each in configs)
-    redactor = _redactors.get(key)
-    if redactor is None:
-        redactor = _redactors[key] = Redactor(configs)
-    return redactor
+    shared = _redactors.get(key)
+    if shared is None:
+        shared = _redactors[key] = Redactor(configs)
+    return shared
 
 
 def _shared_field_filters(configs: tuple[FieldFilterConfig, ...]) -> FieldFilters:

@@ -19,7 +19,8 @@ class ReplayedAgent:
         self.command = [
             *(sys.executable, "-m", "osmia_agent.main", "--replay", "-"),
             *("--replay-rate", "1000000", "--run-dir", str(self.run_dir), "--metrics-server", ""),
-            *("--server-address", address or f"unix://{self.run_dir}/s", *options),
+            *("--server-address", f"unix://{self.run_dir}/s" if address is None else address),
+            *options,
         ]
 
     def __enter__(self):

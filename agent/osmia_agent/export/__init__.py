@@ -6,9 +6,17 @@ thinned out and compressed by a `BackupKeeper`. Imports `osmia_events` and no ot
 agent.
 """
 
-from osmia_agent.export.file_sink import FileSink
+from osmia_agent.export.file_sink import FileSink, Rotation
 from osmia_agent.export.sink import Sink, SinkEndedError
 from osmia_agent.export.stdout_sink import StdoutSink
 from osmia_agent.export.writer import Writer, WriterStatistics
 
-__all__ = ["FileSink", "Sink", "SinkEndedError", "StdoutSink", "Writer", "WriterStatistics"]
+__all__ = [
+    "FileSink",
+    "Rotation",
+    "Sink",
+    "SinkEndedError",
+    "StdoutSink",
+    "Writer",
+    "WriterStatistics",
+]

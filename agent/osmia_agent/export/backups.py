@@ -28,7 +28,8 @@ class BackupKeeper:
 
     def __init__(self, path: Path, *, keep: int, compress_backups: bool) -> None:
         self._names = BackupNames(path)
-        self._keep = keep
+        self.keep = keep
+        """How many backups remain; may be changed, by any thread, before `wake`."""
         self._compress_backups = compress_backups
         self._trouble = Trouble(f"look after old files of {path}")
         self._work = threading.Event()
@@ -67,7 +68,7 @@ class BackupKeeper:
         gone: set[str] = set()
         while not self._stopping.is_set():
             backups = self._names.backups(self._list())
-            surplus = expired(backups, self._keep)
+            surplus = expired(backups, self.keep)
             self._remove([backup.name for backup in surplus])
             plain = [
                 backup.name

@@ -12,7 +12,7 @@ import stat
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.export.backups import BackupKeeper
 from osmia_agent.export.last_line import Repair, repair_last_line
@@ -28,6 +28,16 @@ _log = logging.getLogger(__name__)
 _DEFAULT_MAX_BYTES = 100 << 20
 _CHUNK_BYTES = 1 << 20
 _RETRY_ROTATION_S = 10.0
+
+
+class Rotation(NamedTuple):
+    """When a file is rotated, and how many rotated ones stay."""
+
+    max_bytes: int
+    interval: timedelta
+    """Zero: never because of time."""
+    max_backups: int
+    """Zero: all stay."""
 
 
 class FileSink:
@@ -68,6 +78,20 @@ class FileSink:
         self._no_rotation_before = 0.0
         self._open()
         self._keeper = BackupKeeper(self._path, keep=max_backups, compress_backups=compress)
+        if self._is_regular:
+            self._keeper.wake()
+
+    @property
+    def rotation(self) -> Rotation:
+        """Say when files are rotated; may be set, by any thread, while lines are written."""
+        interval = timedelta(seconds=self._interval_s)
+        return Rotation(self._max_bytes, interval, self._keeper.keep)
+
+    @rotation.setter
+    def rotation(self, rotation: Rotation) -> None:
+        self._max_bytes = rotation.max_bytes or _DEFAULT_MAX_BYTES
+        self._interval_s = rotation.interval.total_seconds()
+        self._keeper.keep = rotation.max_backups
         if self._is_regular:
             self._keeper.wake()
 

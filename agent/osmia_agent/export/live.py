@@ -10,6 +10,7 @@ from osmia_agent.export.pipelines import RunningPipelines
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from osmia_agent.export.file_sink import FileSink
     from osmia_agent.export.pipelines import PipelineSnapshot
     from osmia_agent.export.writer import Writer
     from osmia_events.model import Event
@@ -39,6 +40,10 @@ class LivePipelines:
         """Write what is due about rate limits; called about once a second."""
         with self._swapping:
             self._running.report()
+
+    def file(self, name: str = "default") -> FileSink | None:
+        """Return the file that a pipeline writes to now, if it writes to one."""
+        return self._running.file(name)
 
     def snapshots(self) -> list[PipelineSnapshot]:
         """Return the counts of each pipeline; may be called from any thread."""

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from osmia_agent.export.file_sink import FileSink
 from osmia_agent.export.writer import NOTHING_WRITTEN
 from osmia_events.config import Mode
 
@@ -71,6 +72,12 @@ class RunningPipelines:
             line = lane.pipeline.rate_limit_report(self._node_name, time.time_ns())
             if line is not None:
                 lane.end_batch(1, [line])
+
+    def file(self, name: str = "default") -> FileSink | None:
+        """Return the file that a pipeline writes to, if it writes to one."""
+        lane = self._lanes.get(name)
+        sink = lane.writer.sink if lane is not None and lane.writer is not None else None
+        return sink if isinstance(sink, FileSink) else None
 
     def snapshots(self) -> list[PipelineSnapshot]:
         """Return the counts of each pipeline."""

@@ -55,7 +55,7 @@ class Writer:
         max_bytes: int = 32 << 20,
         on_end: Callable[[], None] | None = None,
     ) -> None:
-        self._sink = sink
+        self.sink = sink
         self._keeping_up = Trouble(f"write the events of pipeline {name} as fast as they come")
         self._max_lines = max_lines
         self._max_bytes = max_bytes
@@ -133,14 +133,14 @@ class Writer:
         while (lines := self._take()) is not None:
             try:
                 if lines:
-                    self._count(lines, self._sink.write(lines))
+                    self._count(lines, self.sink.write(lines))
             except SinkEndedError:
                 self._end()
                 break
             if (now := time.monotonic()) >= next_maintenance_s:
                 next_maintenance_s = now + _MAINTAIN_EVERY_S
-                self._sink.maintain()
-        self._sink.close()
+                self.sink.maintain()
+        self.sink.close()
 
     def _take(self) -> list[bytes] | None:
         """Wait a moment for lines; none at the end."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -42,6 +42,11 @@ class CallError(Exception):
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def refuse(reason: str) -> NoReturn:
+    """End a call as upstream ends it on any error of its own."""
+    raise CallError(grpc.StatusCode.UNKNOWN, reason)
 
 
 class Call(NamedTuple):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from osmia_agent.server.health_service import HealthService
     from osmia_agent.settings.server_address import TcpAddress
 
 MAX_REQUEST_BYTES = 4 << 20
@@ -23,7 +24,7 @@ _SPARE_CALLS = 64
 class Listener:
     """One gRPC server. Everything happens in the thread of the running asyncio loop."""
 
-    def __init__(self, handlers: Iterable[Any], max_streams: int) -> None:
+    def __init__(self, handlers: Iterable[Any], health: HealthService, max_streams: int) -> None:
         max_calls = max_streams + _SPARE_CALLS
         self._server = grpc.aio.server(
             maximum_concurrent_rpcs=max_calls,
@@ -41,6 +42,7 @@ class Listener:
             ],
         )
         self._server.add_generic_rpc_handlers(tuple(handlers))
+        health.add_to(self._server)
         self._socket: UnixSocket | None = None
 
     async def listen_unix(self, path: Path) -> None:

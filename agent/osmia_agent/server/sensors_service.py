@@ -1,27 +1,60 @@
-"""The service `FineGuidanceSensors`: its methods, by name."""
+"""The service `FineGuidanceSensors`: methods that need nothing but the agent's own description."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osmia_agent.server.calls import Method
+from osmia_agent.server.calls import Answer, Method, refuse
 from osmia_events import messages
 
 if TYPE_CHECKING:
-    from osmia_agent.server.events_stream import EventStreams
+    from collections.abc import Awaitable, Callable
+
+DEPRECATED = ("ListSensors", "EnableSensor", "DisableSensor", "RemoveSensor")
 
 
-def sensors_methods(version: str, streams: EventStreams) -> dict[str, Method]:
-    """Return what the agent answers to each method."""
+def description_methods(version: str, get_info: Callable[[], Awaitable[Any]]) -> dict[str, Method]:
+    """Return the methods by their names."""
 
     async def get_version(_: Any) -> Any:
         return messages.GetVersionResponse(version=version)
 
+    async def answer_info(_: Any) -> Any:
+        return await get_info()
+
     return {
-        "GetEvents": Method(stream=streams.serve),
         "GetHealth": Method(_get_health),
         "GetVersion": Method(get_version),
+        "GetInfo": Method(answer_info),
+        **{name: Method(_deprecated(name)) for name in DEPRECATED},
     }
+
+
+def without_policies() -> dict[str, Method]:
+    """Return the methods of an agent without policies, as one that replays a recording."""
+
+    async def change(_: Any) -> Any:
+        refuse("this agent loads no policies")
+
+    async def no_policies(_: Any) -> Any:
+        return messages.ListTracingPoliciesResponse()
+
+    async def no_domains(_: Any) -> Any:
+        return messages.ListDomainsResponse()
+
+    changes = ("Add", "Delete", "Configure", "Enable", "Disable")
+    return {
+        **{f"{name}TracingPolicy": Method(change, changes=True) for name in changes},
+        "ListTracingPolicies": Method(no_policies),
+        "ListDomains": Method(no_domains),
+    }
+
+
+def _deprecated(name: str) -> Answer:
+    async def answer(_: Any) -> Any:
+        refuse(f"{name} is deprecated")
+
+    return answer
 
 
 async def _get_health(_: Any) -> Any:

@@ -13,14 +13,14 @@ from collections import deque
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from osmia_events.pipeline import BATCH, Pipeline, PipelineSet
+from osmia_events.pipeline import BATCH, Pipeline, PipelineSet, redactor
 from osmia_events.protobuf import ProtobufEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from osmia_events.config import PipelineConfig, RedactionFilterConfig
-    from osmia_events.model import Event
+    from osmia_events.model import Event, Process
     from osmia_events.pipeline import Encode
 
 _MAX_QUEUED_BYTES = 32 << 20
@@ -162,6 +162,10 @@ class StreamHub:
         """Apply these redaction filters from now on: all that are active on the node."""
         self._redaction_filters = tuple(filters)
         self._call_soon(self._renew)
+
+    def redact_process(self, process: Process) -> Process:
+        """Return a process as streams show it; for any thread."""
+        return redactor(self._redaction_filters).redact_process(process)
 
     def pipeline(self, config: PipelineConfig) -> Pipeline:
         """Compile what a subscriber asks for; may take a while and be done in any thread."""

@@ -40,6 +40,7 @@ class UnixSocket:
         self.unfinished.chmod(PERMISSIONS)
         self._inode = self.unfinished.stat().st_ino
         self.unfinished.rename(self.path)
+        self._aside.rmdir()
 
     def remove(self) -> None:
         """Remove what this object made; the socket of somebody else stays."""

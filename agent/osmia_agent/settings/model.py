@@ -148,6 +148,26 @@ class Settings(BaseModel):
     """How many streams of events are open at once."""
     server_max_calls: kinds.PositiveCount = 1000
     """How many calls are accepted in a second."""
+    server_tls_cert_file: kinds.OptionalPath = ""
+    """File with the certificate of the port, and those between it and its authority; the port is
+    served with TLS then, as soon as the file is there. Changed files are read anew."""
+    server_tls_key_file: kinds.OptionalPath = ""
+    """File with the key of the certificate."""
+    server_tls_client_ca_files: kinds.Words = ()
+    """Files with the certificates of authorities that clients' certificates may come from."""
+    server_tls_require_client_cert: kinds.Switch = False
+    """Refuse clients on the port that have no such certificate."""
+    persist_grpc_policies: kinds.Switch = False
+    """Keep policies that come through the API, and load them at the next start."""
+    persist_grpc_policies_dir: kinds.Path = "/var/run/tetragon/grpc-policies"
+    """Directory where they are kept."""
+    enable_deprecated_tracingpolicy_grpc: kinds.Switch = False
+    """Answer the calls EnableTracingPolicy and DisableTracingPolicy."""
+    health_server_address: kinds.Address = ""
+    """Address of a second gRPC server, for health checks alone, such as :6789; empty is none. It is
+    there only if there is an API."""
+    health_server_interval: kinds.PositiveCount = 10
+    """Seconds between two looks at the agent's health."""
     run_dir: kinds.Path = "/var/run/tetragon/"
     """Directory of the API's socket, and of tetragon-info.json, by which clients find it."""
 
@@ -176,13 +196,26 @@ class Settings(BaseModel):
         if not self.server_address:
             return self
         address = parse_server_address(self.server_address)
-        if isinstance(address, UnixAddress) or address.is_loopback or self.server_insecure_tcp:
-            return self
-        message = (
-            f"server-address: {self.server_address!r} can be reached by other machines, which"
-            " needs server-tls-cert-file and server-tls-key-file, or server-insecure-tcp"
-        )
-        raise ValueError(message)
+        problem = ""
+        if bool(self.server_tls_cert_file) != bool(self.server_tls_key_file):
+            problem = "server-tls-cert-file and server-tls-key-file need each other"
+        elif self.server_tls_client_ca_files and not self.server_tls_cert_file:
+            problem = "server-tls-client-ca-files needs server-tls-cert-file"
+        elif self.server_tls_require_client_cert and not self.server_tls_client_ca_files:
+            problem = "server-tls-require-client-cert needs server-tls-client-ca-files"
+        elif isinstance(address, UnixAddress):
+            if self.server_tls_cert_file:
+                problem = (
+                    "server-tls-cert-file: a unix socket has no TLS; give server-address a port"
+                )
+        elif not (address.is_loopback or self.server_tls_cert_file or self.server_insecure_tcp):
+            problem = (
+                f"server-address: {self.server_address!r} can be reached by other machines, which"
+                " needs server-tls-cert-file and server-tls-key-file, or server-insecure-tcp"
+            )
+        if problem:
+            raise ValueError(problem)
+        return self
 
     @property
     def serves_api(self) -> bool:
