@@ -102,7 +102,7 @@ class FilterConfig(_Config):
     parent_binary_regex: ListOf[Regex] = ()
     cel_expression: ListOf[CelExpression] = ()
     parent_arguments_regex: ListOf[Regex] = ()
-    container_id: ListOf[str] = ()
+    container_id: ListOf[Regex] = ()
     in_init_tree: StrictBool | None = None
     ancestor_binary_regex: ListOf[Regex] = ()
     container_name_regex: ListOf[Regex] = ()

@@ -77,7 +77,7 @@ class ExportFilter(ResourceModel):
     namespace_regex: tuple[Text, ...] = ()
     """Regular expressions (RE2) of which one is found in the namespace of the pod."""
     health_check: OrAbsent[Bool] = None
-    """Whether the process is a liveness, readiness or startup probe of its pod."""
+    """Whether the process or its parent is a liveness or readiness probe of its pod."""
     pid: tuple[Uint63, ...] = ()
     """Process ids."""
     pid_set: tuple[Uint63, ...] = ()
@@ -102,8 +102,8 @@ class ExportFilter(ResourceModel):
     cel_expression: tuple[Text, ...] = ()
     """CEL expressions over the event, of which one is true."""
     container_id: tuple[Text, ...] = ()
-    """Regular expressions (RE2) of which one is found in the id of the container; the empty text
-    stands for processes outside containers."""
+    """Regular expressions (RE2) of which one is found in the first 31 characters of the container's
+    id, which is empty for processes outside containers."""
     container_name_regex: tuple[Text, ...] = ()
     """Regular expressions (RE2) of which one is found in the name of the container."""
     in_init_tree: OrAbsent[Bool] = None

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from osmia_events.model import Process
 
 
-def container_id(ids: Sequence[str]) -> ProcessCondition:
-    """Match a process by the 31 characters of its container's id; "" is a host process."""
-    wanted = frozenset(ids)
+def container_id(patterns: Sequence[str]) -> ProcessCondition:
+    """Match a process in whose container's id, 31 characters or "" on the host, a pattern hits."""
+    search = PatternSet(patterns).search_name
 
     def holds(process: Process) -> bool:
-        return process.docker in wanted
+        return search(process.docker)
 
     return holds
 

@@ -9,11 +9,13 @@ ID = "0123456789abcdef0123456789abcde"
 HOST = ProcessExec(process=Process())
 
 
-def test_container_id_is_exact_and_empty_on_the_host() -> None:
+def test_container_id_is_found_by_patterns_and_empty_on_the_host() -> None:
     body = ProcessExec(process=Process(docker=ID))
     assert matches(body, container_id=["x", ID])
-    assert not matches(body, container_id=ID[:-1])
-    assert not matches(body, container_id="")
+    assert matches(body, container_id="^0123456789ab")
+    assert not matches(body, container_id=["^123", "x"])
+    assert not matches(body, container_id="^$")
+    assert matches(HOST, container_id="^$")
     assert matches(HOST, container_id="")
 
 
