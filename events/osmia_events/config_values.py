@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
+from osmia_events.json_scalars import whole_number
 from osmia_events.labels import SelectorError, parse_selector
 from osmia_events.model import CapabilitiesType, EventType
 from osmia_events.regex import compile_pattern, well_formed
@@ -81,13 +82,10 @@ def _cel_expression(text: str) -> str:
 
 
 def _number(value: object, low: int, high: int) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
-        value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    number = whole_number(value)
+    if number is None or not low <= number <= high:
         raise ValueError(f"must be an integer from {low} to {high}, not {shown(value)}")
-    return value
+    return int(number)
 
 
 def _uint32(value: object) -> int:

@@ -62,7 +62,7 @@ def integer_reader(kind: Kind) -> Callable[[Any], int]:
     allowed = INTEGER_RANGES[kind]
 
     def read(value: Any) -> int:
-        number = _whole_number(value)
+        number = whole_number(value)
         if number is None or number < allowed.start or number >= allowed.stop:
             raise ValueError(f"not an integer from {allowed.start} to {allowed.stop - 1}")
         return int(number)
@@ -70,7 +70,8 @@ def integer_reader(kind: Kind) -> Callable[[Any], int]:
     return read
 
 
-def _whole_number(value: Any) -> int | float | Decimal | None:
+def whole_number(value: Any) -> int | float | Decimal | None:
+    """Return an integer given as a number or in a string, None if the value is none."""
     match value:
         case bool():
             return None

@@ -73,7 +73,7 @@ def test_event_types_of_older_documents_are_known_and_borne_by_no_event() -> Non
 
 
 def test_pids_may_be_written_as_numbers_of_any_form() -> None:
-    assert parse_filter(pid=["42", 42.0, 0, 4294967295]).pid == (42, 42, 0, 4294967295)
+    assert parse_filter(pid=["42", "4.2e1", 42.0, 0, 4294967295]).pid == (42, 42, 42, 0, 4294967295)
 
 
 def test_capabilities_are_named_as_in_events() -> None:
