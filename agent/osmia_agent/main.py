@@ -28,6 +28,7 @@ from osmia_agent.kernel.privileges import MissingPrivilegeError, check_privilege
 from osmia_agent.loop import EventLoop
 from osmia_agent.metrics import EventCounter
 from osmia_agent.metrics.sources import Sources
+from osmia_agent.pid_file import AgentRunsError, PidFile
 from osmia_agent.process.clock import Clock
 from osmia_agent.process.procfs import ProcFs
 from osmia_agent.replay import Pace, Replay, open_recording
@@ -60,7 +61,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("osmia_agent")
 
 _DRAIN_TIMEOUT_S = 10.0
-_START_ERRORS = (MissingPrivilegeError, SettingsError, ConfigError, BtfError, CompileError, OSError)
+_START_ERRORS = (
+    MissingPrivilegeError,
+    AgentRunsError,
+    SettingsError,
+    ConfigError,
+    BtfError,
+    CompileError,
+    OSError,
+)
 
 
 class _EventSource(Protocol):
@@ -132,6 +141,8 @@ def _run(loaded: Loaded) -> int:
     node = node_names(os.environ, socket.gethostname()).export
     pipelines = export.pipelines(settings, loaded.sources)
     with contextlib.ExitStack() as stack:
+        if not settings.replay:
+            stack.enter_context(PidFile(settings.run_dir))
         stop = stack.enter_context(StopSignals())
         started = start_pipelines(
             pipelines, lambda _: export.file_writer(settings, stop.request), node

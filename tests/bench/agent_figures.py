@@ -64,7 +64,7 @@ class _Agent:
         command = [
             *(sys.executable, "-m", "osmia_agent.main"),
             *("--export-filename", str(self.path), "--bpf-lib", str(bpf_lib)),
-            *("--server-address", "", "--metrics-server", ""),
+            *("--server-address", "", "--metrics-server", "", "--run-dir", str(folder / "run")),
             *("--export-file-max-size-mb", "10000"),
         ]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

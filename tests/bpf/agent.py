@@ -30,7 +30,14 @@ class Agent:
         self._command = [
             *(sys.executable, "-m", "osmia_agent.main"),
             *("--export-filename", self.path, "--server-address", "", "--metrics-server", ""),
-            *("--bpf-lib", bpf_lib, "--export-file-max-size-mb", "1000"),
+            *(
+                "--bpf-lib",
+                bpf_lib,
+                "--run-dir",
+                folder / "run",
+                "--export-file-max-size-mb",
+                "1000",
+            ),
             *options,
         ]
         self._read = 0

@@ -19,6 +19,7 @@ from osmia_bpf.programs import BaseSensorOptions
 from tests.bpf.agent import Agent, wait_until
 
 COMMAND = (sys.executable, "-m", "osmia_agent.main")
+STREAMING = (*COMMAND, "--export-filename=-", "--server-address=")
 
 
 def spawn(programs, count):
@@ -161,7 +162,7 @@ def test_a_second_signal_ends_at_once(tmp_path, bpf_lib, programs):
     reader, writer = os.pipe()
     os.set_blocking(writer, True)
     process = subprocess.Popen(
-        [*COMMAND, "--export-filename=-", "--server-address=", "--bpf-lib", bpf_lib],
+        [*STREAMING, "--bpf-lib", bpf_lib, "--run-dir", tmp_path],
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,
@@ -185,7 +186,7 @@ def test_a_second_signal_ends_at_once(tmp_path, bpf_lib, programs):
 
 def test_nobody_reads_standard_output(tmp_path, bpf_lib, programs):
     process = subprocess.Popen(
-        [*COMMAND, "--export-filename=-", "--server-address=", "--bpf-lib", bpf_lib],
+        [*STREAMING, "--bpf-lib", bpf_lib, "--run-dir", tmp_path],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -213,20 +214,33 @@ def ends_with_one_line(*options, **environment):
     return lines[0]
 
 
+def kept_in(directory):
+    return f"--bpf-lib={directory}", f"--run-dir={directory}"
+
+
+def test_a_second_agent_is_refused_and_the_first_goes_on(tmp_path, bpf_lib, programs):
+    with Agent(tmp_path, bpf_lib) as running:
+        line = ends_with_one_line(f"--run-dir={tmp_path}/run", f"--bpf-lib={bpf_lib}")
+        assert f"another agent runs, process {running.pid}" in line
+        with subprocess.Popen([programs / "exit_zero"]) as child:
+            child.wait()
+        running.one_life(child.pid)
+
+
 def test_missing_types_are_named(tmp_path):
-    line = ends_with_one_line(f"--btf={tmp_path}/vmlinux", f"--bpf-lib={tmp_path}")
+    line = ends_with_one_line(f"--btf={tmp_path}/vmlinux", *kept_in(tmp_path))
     assert f"{tmp_path}/vmlinux" in line
     assert "No such file" in line
 
 
 def test_broken_types_are_named(tmp_path):
     (tmp_path / "vmlinux").write_bytes(b"\x7fELF" + bytes(1000))
-    line = ends_with_one_line(f"--btf={tmp_path}/vmlinux", f"--bpf-lib={tmp_path}")
+    line = ends_with_one_line(f"--btf={tmp_path}/vmlinux", *kept_in(tmp_path))
     assert f"{tmp_path}/vmlinux: malformed BTF" in line
 
 
-def test_unusable_export_file_is_named(tmp_path, bpf_lib):
-    line = ends_with_one_line(f"--export-filename={tmp_path}", f"--bpf-lib={bpf_lib}")
+def test_unusable_export_file_is_named(tmp_path):
+    line = ends_with_one_line(f"--export-filename={tmp_path}", *kept_in(tmp_path))
     assert str(tmp_path) in line
     assert "directory" in line
 

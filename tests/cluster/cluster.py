@@ -154,6 +154,7 @@ class Cluster:
         command += ["--node-name", node, "--namespace", self.namespace]
         command += ["--kubeconfig", str(self.kubeconfig), "--server-address", ""]
         command += ["--bpf-lib", str(self.directory / "bpf-lib"), "--tracing-policy-dir", ""]
+        command += ["--run-dir", str(self.directory / f"run-{node}")]
         command += ["--export-directory", str(self.directory / "export"), *options]
         self._nodes.append(node)
         return self._started(command, self.directory / f"{node}.log", POD_UID="")

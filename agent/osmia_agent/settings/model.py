@@ -169,7 +169,9 @@ class Settings(BaseModel):
     health_server_interval: kinds.PositiveCount = 10
     """Seconds between two looks at the agent's health."""
     run_dir: kinds.Path = "/var/run/tetragon/"
-    """Directory of the API's socket, and of tetragon-info.json, by which clients find it."""
+    """Directory of the API's socket, of tetragon-info.json, by which clients find it, and of
+    tetragon.pid, by which a second agent knows that one runs, and ends: agents that are to run
+    side by side need one each. A --replay does not count."""
 
     config_dir: Annotated[kinds.OptionalPath, Group("General")] = ""
     """Directory of further options: a file's name is the option, its content the value."""
