@@ -35,6 +35,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--cluster", action="store_true", help="also 500 policies on 1,000 simulated nodes"
     )
+    parser.add_argument(
+        "--apply", action="store_true", help="also how soon an agent has what kubectl applies"
+    )
     options = parser.parse_args(arguments)
     print(f"{'case':44} {'per second of CPU':>17} {'µs each':>8} {'spread':>7} {'target':>9}")
     results = []
@@ -43,8 +46,8 @@ def main(arguments: Sequence[str]) -> None:
             result = measure(case, options.repetitions)
             results.append(result)
             print(_line(result), flush=True)
-    figures = list(_figures("agent")) if options.agent else []
-    figures += list(_figures("cluster")) if options.cluster else []
+    wanted = {"agent": options.agent, "cluster": options.cluster, "apply": options.apply}
+    figures = [figure for what, on in wanted.items() if on for figure in _figures(what)]
     RESULTS.parent.mkdir(exist_ok=True)
     machine = {"processor": _processor(), "python": platform.python_version()}
     written = {**machine, "results": [asdict(each) for each in results], "figures": figures}
