@@ -12,6 +12,7 @@ from importlib import resources
 import msgspec
 
 from osmia_bpf.btf import Btf, Kind
+from osmia_bpf.fields import NAMESPACE_FIELDS, WALK_FIELDS
 from osmia_bpf.headers import struct_definitions
 
 
@@ -117,33 +118,15 @@ _FIELDS: dict[str, tuple[str, ...]] = {
         *("uid", "gid", "euid", "egid", "suid", "sgid", "fsuid", "fsgid", "securebits"),
         *("cap_permitted", "cap_effective", "cap_inheritable", "user_ns"),
     ),
-    "nsproxy": (
-        *("uts_ns", "ipc_ns", "mnt_ns", "pid_ns_for_children", "net_ns"),
-        *("time_ns", "time_ns_for_children", "cgroup_ns"),
-    ),
-    "ns_common": ("inum",),
-    "uts_namespace": ("ns",),
-    "ipc_namespace": ("ns",),
-    "mnt_namespace": ("ns",),
-    "pid_namespace": ("ns",),
-    "net": ("ns",),
-    "cgroup_namespace": ("ns",),
-    "user_namespace": ("ns",),
-    "time_namespace": ("ns",),
-    "upid": ("nr", "ns"),
-    "pid": ("level", "numbers"),
+    **NAMESPACE_FIELDS,
+    **WALK_FIELDS,
     "css_set": ("subsys", "dfl_cgrp"),
     "cgroup_subsys_state": ("cgroup", "parent"),
     "cgroup": ("kn", "level", "root", "self"),
     "cgroup_root": ("subsys_mask",),
     "kernfs_node": ("name", "id"),
     "fs_struct": ("pwd", "root"),
-    "path": ("mnt", "dentry"),
-    "qstr": ("len", "name"),
-    "dentry": ("d_parent", "d_name", "d_hash"),
-    "vfsmount": ("mnt_root",),
     "bpf_iter_meta": ("seq",),
-    "mount": ("mnt_parent", "mnt_mountpoint", "mnt"),
     "file": ("f_inode",),
     "inode": ("i_ino", "i_nlink"),
 }

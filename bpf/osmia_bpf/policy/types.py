@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
+from osmia_bpf.fields import WALK_FIELDS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,11 +54,7 @@ class ArgumentType(NamedTuple):
 
 
 PATH_FIELDS = {
-    "path": ("mnt", "dentry"),
-    "qstr": ("len", "name"),
-    "dentry": ("d_parent", "d_name", "d_hash", "d_inode"),
-    "vfsmount": ("mnt_root",),
-    "mount": ("mnt_parent", "mnt_mountpoint", "mnt"),
+    **WALK_FIELDS,
     "inode": ("i_mode", "i_ino"),
     "file": ("f_inode", "f_path"),
     "fs_struct": ("root",),

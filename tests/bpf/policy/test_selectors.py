@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import subprocess
 
 import pytest
 
@@ -246,3 +247,24 @@ def test_the_first_selector_that_matches_decides(node):
     assert [event.args[1].value for event in node.own()] == [2]
     ((held,),) = [node.sensor.counts()[key]]
     assert held == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("pair", "events"), [("args: [0, 1]", 1), ("args: [1, 0]", 0),
+                                              ('index: 0, values: ["1"]', 1)])  # fmt: skip
+def test_capabilities_gained(node, pair, events):
+    """The sets of an exec stand for an old and a new one: root's inheritable set is empty."""
+    node.add(
+        f"""
+        tracepoints:
+        - subsystem: sched
+          event: sched_process_exec
+          raw: true
+          args:
+          - {{index: 0, resolve: cred.cap_inheritable, type: cap_inheritable}}
+          - {{index: 0, resolve: cred.cap_effective, type: cap_effective}}
+          selectors: [{{matchArgs: [{{operator: CapabilitiesGained, {pair}}}]}}]
+        """
+    )
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+    assert len(node.own(process.pid)) == events
