@@ -92,6 +92,8 @@ def explain_hook(source: HookSource) -> str:
         conditions = _conditions(selector)
         when = f"{lead} {' and '.join(conditions)}" if conditions else "In any case"
         sentences.append(f"{when}, it {_effect(planned.effect)}.")
+        if selector.match_return_actions:
+            sentences.append(f"When the function returns, it {_effect(planned.return_effect)}.")
     if hook.returned is not None:
         sentences.append("The event tells what the function returned, and goes out then.")
     if is_hot(hook):
@@ -145,6 +147,10 @@ def _conditions(selector: Selector) -> list[str]:
     for binaries in selector.match_binaries:
         more = " (or that of an ancestor)" if binaries.follow_children else ""
         found.append(f"the binary{more} {_relation(binaries.operator, list(binaries.values))}")
+    for binaries in selector.match_parent_binaries:
+        more = " (or that of an ancestor)" if binaries.follow_children else ""
+        relation = _relation(binaries.operator, list(binaries.values))
+        found.append(f"the parent's binary{more} {relation}")
     for namespace in selector.match_namespaces:
         among = _among(namespace.operator, list(namespace.values))
         found.append(f"the {namespace.namespace} namespace {among}")
@@ -166,6 +172,11 @@ def _conditions(selector: Selector) -> list[str]:
 
 
 def _argument(what: str, entry: ArgumentSelector) -> str:
+    if entry.operator == "CelExpr":
+        return _listed([f"({text})" for text in entry.values], "or")
+    if entry.operator == "CapabilitiesGained":
+        old, new = entry.args if len(entry.args) == 2 else (entry.index, entry.values[0])
+        return f"{what} {new} has a capability that {what} {old} has not"
     place = entry.args[0] if entry.args else entry.index
     return f"{what} {place} {_relation(entry.operator, list(entry.values))}"
 
@@ -193,6 +204,8 @@ _RELATIONS = {
     "Family": "has the family",
     "State": "is in the state",
     "FileType": "is of the type",
+    "SubString": "contains",
+    "SubStringIgnCase": "contains, in either case,",
 }
 
 

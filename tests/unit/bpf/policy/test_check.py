@@ -34,6 +34,25 @@ def test_in_words(tmp_path):
     assert "Warning" not in text
 
 
+def test_rarer_conditions_in_words(tmp_path):
+    policy = """\
+  kprobes:
+  - call: sys_lseek
+    return: true
+    returnArg: {index: 0, type: int}
+    args: [{index: 0, type: int}, {index: 1, type: string}]
+    selectors:
+    - matchArgs:
+      - {index: 1, operator: SubString, values: [secret]}
+      - {operator: CelExpr, values: ["arg0 > 5"]}
+      matchParentBinaries: [{operator: In, values: [/bin/sh]}]
+      matchReturnActions: [{action: Sigkill}]
+"""
+    (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
+    assert "argument 1 contains secret and (arg0 > 5) and the parent's binary is /bin/sh" in text
+    assert "When the function returns, it sends signal 9" in text
+
+
 def test_hot_places_are_warned_about(tmp_path):
     policy = "  kprobes: [{call: security_file_open, syscall: false}]\n"
     (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
