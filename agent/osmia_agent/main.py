@@ -249,7 +249,11 @@ def _begin(parts: _Parts, started_s: float) -> None:
 
     def finish() -> None:
         for task in parts.at_start:
-            task()
+            try:
+                task()
+            except Exception:
+                # Events flow all the same; what does not is in the log.
+                logger.exception("not everything could be started")
         parts.health.policies_loaded()
         logger.info("ready after %.2f s", time.monotonic() - started_s)
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "exportconfig": "exportconfig.commands:exportconfig",
     "filter": "filter:filter_command",
     "getevents": "getevents:getevents",
+    "policy": "policy:policy",
     "version": "version:version",
 }
 _ALIASES: dict[str, str] = {}

@@ -1,8 +1,11 @@
 """A real agent with policies from files: their events among those of processes."""
 
 import os
+import socket
 import subprocess
 import sys
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +60,113 @@ def test_a_tracepoint_from_a_file(tmp_path, bpf_lib, policy_dir):
             *(("process_tracepoint", f"/osmia-test/{n}") for n in range(3)),
             ("process_exit", ""),
         ]
+
+
+UPROBE = """
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: getenv}
+spec:
+  uprobes:
+  - path: LIBC
+    symbols: [getenv]
+    args: [{index: 0, type: string}]
+    selectors: [{matchArgs: [{index: 0, operator: Prefix, values: [OSMIA_TEST]}]}]
+"""
+
+
+def test_a_uprobe_and_files_that_fail(tmp_path, bpf_lib, policy_dir):
+    libc = next(
+        line.split()[-1]
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if "/libc.so" in line
+    )
+    (policy_dir / "sub").mkdir()
+    (policy_dir / "sub/getenv.yaml").write_text(UPROBE.replace("LIBC", libc))
+    (policy_dir / "text.yaml").write_text("no policy")
+    (policy_dir / "hook.yaml").write_text(TRACEPOINT.replace("sys_enter_access", "sys_enter_no"))
+    (policy_dir / "bytes.yaml").write_bytes(b"\xff")
+    one = tmp_path / "one.yaml"
+    one.write_text(TRACEPOINT.replace("name: access", "name: one"))
+    options = ("--tracing-policy-dir", policy_dir, "--tracing-policy", one)
+    with Agent(tmp_path, bpf_lib, *options) as agent:
+        code = (
+            "import ctypes, os; ctypes.CDLL(None).getenv(b'OSMIA_TEST_X');"
+            " os.access('/osmia-test/1', 0)"
+        )
+        process = subprocess.Popen([PYTHON, "-S", "-c", code])
+        process.wait()
+        assert told(agent, process.pid) == [
+            ("process_exec", ""),
+            ("process_uprobe", "OSMIA_TEST_X"),
+            ("process_tracepoint", "/osmia-test/1"),
+            ("process_exit", ""),
+        ]
+        log = agent.log_text()
+        assert "policies from files: 2 loaded, 3 failed" in log
+        for name, reason in (
+            ("text.yaml", "expected a policy"),
+            ("hook.yaml", "sys_enter_no"),
+            ("bytes.yaml", "not UTF-8 text (byte 0)"),
+        ):
+            assert any(name in line and reason in line for line in log.splitlines()), name
+
+
+def test_a_storm_costs_no_process_its_identity_and_what_is_lost_is_counted(
+    tmp_path, bpf_lib, policy_dir
+):
+    """Several processes at once report as fast as they can, into a ring that is too small."""
+    (policy_dir / "access.yaml").write_text(TRACEPOINT)
+    port = free_port()
+    options = (
+        *("--tracing-policy-dir", policy_dir, "--policy-rb-size", "64K"),
+        *("--metrics-server", f"127.0.0.1:{port}"),
+    )
+    with Agent(tmp_path, bpf_lib, *options) as agent:
+        count, processes = 20_000, 8
+        code = f"import os\nfor n in range({count}): os.access('/osmia-test/x', 0)"
+        started = [subprocess.Popen([PYTHON, "-S", "-c", code]) for _ in range(processes)]
+        for process in started:
+            process.wait()
+        pids = [process.pid for process in started]
+        for pid in pids:
+            kinds = [kind for kind, _ in told(agent, pid)]
+            assert kinds[0] == "process_exec"
+            assert kinds[-1] == "process_exit"
+            assert set(kinds[1:-1]) <= {"process_tracepoint"}
+        events = [
+            event["process_tracepoint"] for event in agent.events() if "process_tracepoint" in event
+        ]
+        assert {body["process"]["binary"] for body in events} == {PYTHON}
+        assert all("unknown" not in body["process"].get("flags", "") for body in events)
+        found = metrics(port)
+        generated, submitted, dropped = (
+            found[f"osmia_policy_records_{what}_total"]
+            for what in ("generated", "submitted", "dropped")
+        )
+        assert generated == count * processes
+        assert generated == submitted + dropped
+        assert submitted == len(events) == found["osmia_policy_events_total"]
+        assert dropped > 0
+        assert found["osmia_pipeline_events_read_total"] == sum(
+            found[f"osmia_pipeline_events_{what}_total"]
+            for what in ("exported", "filtered", "rate_limited", "failed")
+        )
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def metrics(port):
+    """Return the sum of each metric's samples."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            name = name.partition("{")[0]
+            found[name] = found.get(name, 0) + float(value)
+    return found

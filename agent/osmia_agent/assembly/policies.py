@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osmia_agent.assembly.kernel import btf_path, bytecode_cache, function_ids_job
@@ -72,5 +74,14 @@ def node_facts(settings: Settings, procfs: ProcFs, compiler: CachedCompiler) -> 
         host_namespaces={name: getattr(host, field) for name, field in NAMESPACES.items()},
         override_return="override_return" in features,
         btf_path=btf_path(settings),
-        root=procfs.path / "1/root",
+        root=_host_root(procfs),
     )
+
+
+def _host_root(procfs: ProcFs) -> Path:
+    """Return where the host's files are: as process 1 sees them, else as the agent does itself.
+
+    Process 1 may have capabilities that the agent lacks; then nobody may look at its root.
+    """
+    of_host = procfs.path / "1/root"
+    return of_host if os.access(of_host / "usr", os.R_OK) else Path("/")

@@ -132,14 +132,17 @@ class CachedCompiler:
 
     def __init__(self, kept: BytecodeCache) -> None:
         self._kept = kept
+        self._made_ahead: dict[str, Compiled] = {}
 
     def compile(self, job: Job) -> Compiled:
         """Return the programs of a job; raise `CompileError` or `BtfError`."""
-        return compile_job(job, self._kept)
+        made = self._made_ahead.pop(cache_key(job), None) if self._made_ahead else None
+        return made or compile_job(job, self._kept)
 
     def ahead(self, jobs: Sequence[Job]) -> None:
         """Compile jobs that will be asked for soon, on all processors."""
-        compile_ahead(jobs, self._kept)
+        # What is not worth keeping on disk, such as a failure, is still not made twice in a row.
+        self._made_ahead = compile_ahead(jobs, self._kept)
 
 
 def compile_job(job: Job, kept: BytecodeCache) -> Compiled:
@@ -166,25 +169,31 @@ def compile_jobs(jobs: Sequence[Job], kept: BytecodeCache) -> list[Compiled]:
     return [made[at] if compiled is None else compiled for at, compiled in enumerate(found)]
 
 
-def compile_ahead(jobs: Sequence[Job], kept: BytecodeCache) -> None:
+def compile_ahead(jobs: Sequence[Job], kept: BytecodeCache) -> dict[str, Compiled]:
     """Fill the cache with what it lacks of these jobs, on all processors.
 
+    Returns what the cache does not take, by key.
     A job that fails is left out with those that its child had still to do: `compile_job` will tell
     why.
     """
     missing = [job for job in jobs if kept.get(cache_key(job)) is None]
     children = min(os.cpu_count() or 1, len(missing))
+    unkept: dict[str, Compiled] = {}
     if len(missing) < _MIN_BATCH:
-        return
+        return unkept
 
     def do(batch: Sequence[Job]) -> None:
         with contextlib.suppress(CompileError):
             for job, compiled in zip(batch, _compile_in_child(batch), strict=True):
+                key = cache_key(job)
                 if compiled.keep:
-                    kept.put(cache_key(job), compiled)
+                    kept.put(key, compiled)
+                else:
+                    unkept[key] = compiled
 
     with ThreadPoolExecutor(children) as pool:
         list(pool.map(do, [missing[start::children] for start in range(children)]))
+    return unkept
 
 
 def cache_key(job: Job) -> str:

@@ -131,7 +131,7 @@ class PolicyPrograms:
                 for name in (hook.return_program, hook.program):
                     if name:
                         held += self._attach(self._kinds[name], hook)
-            except BpfError as error:
+            except OSError as error:  # the kernel's, or that of a file that may not be read
                 close_all(held)
                 self._reasons[at] = str(error.strerror)
                 self.out_of_trampolines |= error.errno == errno.E2BIG

@@ -1,0 +1,88 @@
+"""`osmia policy check` and `osmia policy explain`, on this machine's kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Osmia
+
+BROKEN = Path(__file__).parents[2] / "broken" / "policies"
+
+pytestmark = pytest.mark.skipif(
+    not Path("/sys/kernel/btf/vmlinux").exists(), reason="this kernel does not tell its types"
+)
+
+RAW = """\
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: switches}
+spec:
+  tracepoints:
+  - subsystem: sched
+    event: sched_switch
+    raw: true
+    args: [{index: 0, type: int}]
+"""
+
+
+def test_a_good_policy(osmia: Osmia, tmp_path: Path) -> None:
+    path = tmp_path / "switches.yaml"
+    path.write_text(RAW)
+    result = osmia("policy", "check", str(path))
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.decode().splitlines() == [
+        f"{path}: switches",
+        "  spec.tracepoints[0]: tracepoint sched_switch",
+    ]
+    source = osmia("policy", "check", "--show-source", "-", given=RAW.encode())
+    assert source.stdout.startswith(b"<stdin>: switches\n")
+    assert b"submit(0, record" in source.stdout
+
+
+def test_what_is_wrong_has_file_line_and_place(osmia: Osmia, tmp_path: Path) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(RAW)
+    bad = BROKEN / "unknown-field.yaml"
+    result = osmia("policy", "check", str(bad), str(good))
+    assert result.returncode == 1
+    assert result.stderr.decode().splitlines() == [
+        f"{bad}:7: spec.kprobes[0].call: required, but absent",
+        f"{bad}:7: spec.kprobes[0].cal: unknown field; did you mean call?",
+    ]
+    # The other is looked at all the same.
+    assert result.stdout.startswith(f"{good}: switches\n".encode())
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_files_that_cannot_be_read(osmia: Osmia, tmp_path: Path, command: str) -> None:
+    result = osmia("policy", command, str(tmp_path / "none"))
+    assert result.returncode == 1
+    assert (
+        result.stderr.decode()
+        == f"Error: {tmp_path}/none: cannot be read: No such file or directory\n"
+    )
+    result = osmia("policy", command, "-", given=b"\xff")
+    assert (result.returncode, result.stderr) == (1, b"Error: -: not UTF-8 text (byte 0)\n")
+    assert osmia("policy", command).returncode != 0
+
+
+def test_explain(osmia: Osmia) -> None:
+    result = osmia("policy", "explain", "-", given=RAW.encode())
+    assert result.returncode == 0
+    text = " ".join(result.stdout.decode().split())
+    assert text.startswith("switches spec.tracepoints[0] watches the tracepoint sched")
+    assert "Warning: this place is hot on a busy node." in text
+    broken = osmia("policy", "explain", str(BROKEN / "two-kinds.yaml"))
+    assert broken.returncode == 1
+    assert b"two-kinds.yaml:" in broken.stderr
+
+
+def test_a_kernel_whose_types_cannot_be_read(osmia: Osmia, tmp_path: Path) -> None:
+    (tmp_path / "btf").write_bytes(b"nothing")
+    result = osmia("policy", "check", "--btf", str(tmp_path / "btf"), "-", given=RAW.encode())
+    assert result.returncode == 1
+    assert b"--btf names a file of them" in result.stderr
