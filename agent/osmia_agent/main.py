@@ -167,6 +167,7 @@ def _run(loaded: Loaded) -> int:
             api.node.exported_file = exports.file
             parts.consumers.append(api.hub.accept)
             stack.callback(api.close, _DRAIN_TIMEOUT_S)
+            parts.metrics = replace(parts.metrics, streams=api.statistics)
         source: _EventSource = _replay(parts) if settings.replay else _kernel(parts, api)
         if isinstance(exports, LivePipelines):
             redact_with = api.hub.redact_with if api is not None else _nobody

@@ -1,8 +1,13 @@
 """Streams of events, as clients see them."""
 
+import os
+import threading
+from pathlib import Path
+
 import grpc
 import pytest
 
+from tests.bpf.agent import wait_until
 from tests.server.replayed import ReplayedAgent, exec_event
 
 
@@ -126,3 +131,56 @@ def test_streams_beyond_the_bound_are_refused(tmp_path, generated):
         assert "--server-max-streams" in error.value.details()
         for stream in streams:
             stream.cancel()
+
+
+def resident_bytes(pid):
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_subscriber_that_stops_reading_harms_nobody(tmp_path, generated):
+    queue = 1000
+    options = ("--event-queue-size", str(queue))
+    with ReplayedAgent(tmp_path, *options) as agent:
+        with (
+            grpc.insecure_channel(agent.address, [("grpc.use_local_subchannel_pool", 1)]) as one,
+            grpc.insecure_channel(agent.address, [("grpc.use_local_subchannel_pool", 1)]) as other,
+        ):
+            request = generated.events.GetEventsRequest()
+            stubs = map(generated.sensors_grpc.FineGuidanceSensorsStub, (one, other))
+            stuck, reading = [stub.GetEvents(request) for stub in stubs]
+            stuck.initial_metadata()
+            reading.initial_metadata()
+            found = []
+
+            def read():
+                found.extend(e.process_exec.process.pid.value for e in reading)
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            arguments = "x" * 1000
+            before = 0
+            for end in range(501, 10_002, 500):
+                pid_range = range(end - 500, end)
+                agent.feed(*(exec_event(pid, arguments=arguments) for pid in pid_range))
+                wait_until(lambda end=end: len(found) == end - 1, 60, "what was fed")
+                if end == 2001:
+                    before = resident_bytes(agent.process.pid)
+            grown = resident_bytes(agent.process.pid) - before
+            assert found == list(range(1, 10_001))
+            assert grown < 2 * queue * 1100 + (8 << 20)  # its queue, and what an allocator keeps
+            agent.process.stdin.close()
+            left = pids(stuck)
+            assert agent.process.wait(30) == 0
+            reader.join(30)
+        # The oldest are gone, the newest are there, and what is missing is counted.
+        assert left[-queue:] == list(range(10_001 - queue, 10_001))
+        lost = dict(stuck.trailing_metadata())["osmia-lost-events"]
+        assert len(left) + int(lost) == 10_000
+
+
+def test_a_hundred_subscribers(agent, subscribed, channel, generated):
+    streams = [subscribed() for _ in range(100)]
+    agent.feed(*map(exec_event, range(1, 51)))
+    agent.end()
+    assert all(pids(stream) == list(range(1, 51)) for stream in streams)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PolicyStatistics,
         ProcessStatistics,
         Sources,
+        StreamCounts,
     )
 
 OPCODES = {
@@ -78,6 +79,8 @@ class AgentCollector:
         yield from pipeline_metrics(list(sources.pipelines()))
         yield _by("errors", "Failures of the agent, by what failed", "error", sources.errors())
         policies = sources.policies() if sources.policies is not None else None
+        if sources.streams is not None:
+            yield from stream_metrics(sources.streams())
         if sources.kernel is not None:
             yield from kernel_metrics(sources.kernel(), policies)
         if policies is not None:
@@ -160,6 +163,23 @@ def pipeline_metrics(pipelines: Sequence[PipelineStatistics]) -> Iterator[Metric
         "Events lost because the queue of a sink was full",
         sum(p.failed.get("queue", 0) for p in pipelines),
     )
+
+
+def stream_metrics(streams: StreamCounts) -> Iterator[Metric]:
+    """Say what became of the events of all streams of the gRPC API."""
+    for name, text, value in (
+        ("subscribers", "Streams that are open", streams.subscribers),
+        ("events_queued", "Events that wait to be sent to a subscriber", streams.queued),
+    ):
+        yield GaugeMetricFamily(f"osmia_stream_{name}", text, value=value)
+    for name, text, value in (
+        ("read", "Events that came, counted for each stream that was open", streams.read),
+        ("sent", "Events sent to subscribers", streams.sent),
+        ("filtered", "Events that filters of streams kept back", streams.filtered),
+        ("lost", "Events that a stream's queue had no room for", streams.lost),
+        ("failed", "Events that could not be encoded for a stream", streams.failed),
+    ):
+        yield _count(f"stream_events_{name}", text, value)
 
 
 def kernel_metrics(

@@ -141,6 +141,38 @@ class ProcessStatistics(NamedTuple):
     """Pieces of long arguments, by what became of them."""
 
 
+class StreamCounts(Protocol):
+    """All streams of the gRPC API; read = sent + filtered + lost + failed + queued."""
+
+    @property
+    def subscribers(self) -> int:
+        """Streams that are open."""
+
+    @property
+    def read(self) -> int:
+        """Events that came, counted for each stream that was open."""
+
+    @property
+    def sent(self) -> int:
+        """Events that were sent."""
+
+    @property
+    def filtered(self) -> int:
+        """Events that the streams' filters kept back."""
+
+    @property
+    def lost(self) -> int:
+        """Events for which a stream's queue had no room, or that waited when it ended."""
+
+    @property
+    def failed(self) -> int:
+        """Events that could not be encoded."""
+
+    @property
+    def queued(self) -> int:
+        """Events that wait to be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """All that metrics are made of; what is None does not exist in this agent (no kernel)."""
@@ -151,5 +183,7 @@ class Sources:
     kernel: Callable[[], KernelStatistics] | None = None
     processes: Callable[[], ProcessStatistics] | None = None
     policies: Callable[[], PolicyStatistics] | None = None
+    streams: Callable[[], StreamCounts] | None = None
+    """None where there is no gRPC API."""
     errors: Callable[[], Mapping[str, int]] = field(default=dict)
     """Failures of the agent itself, by what failed."""

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from osmia_agent.metrics import EventCounter
-from osmia_agent.metrics.collectors import make_registry
+from osmia_agent.metrics.collectors import make_registry, stream_metrics
 from osmia_agent.metrics.sources import (
     ActionCount,
     HookStatistics,
@@ -24,6 +24,7 @@ from osmia_agent.metrics.sources import (
     RecordCounts,
     Sources,
 )
+from osmia_agent.server.streams import StreamStatistics
 from osmia_events.model import Event, Process, ProcessExec
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ def test_open_metrics_is_well_formed(events: EventCounter) -> None:
     sources = Sources(
         *("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES),
         policies=lambda: POLICIES,
+        streams=StreamStatistics,
     )
     text = generate_openmetrics(make_registry(sources)).decode()
     families = {family.name: family for family in parse_openmetrics(text)}
@@ -211,6 +213,7 @@ def test_every_metric_is_documented(events: EventCounter) -> None:
     sources = Sources(
         *("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES),
         policies=lambda: POLICIES,
+        streams=StreamStatistics,
     )
     text = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
     documented = re.findall(r"^\| `(osmia_\w+)`", text, re.MULTILINE)
@@ -220,3 +223,14 @@ def test_every_metric_is_documented(events: EventCounter) -> None:
         if family.name.startswith("osmia_")
     ]
     assert sorted(documented) == sorted(served)
+
+
+def test_streams_of_the_api_add_up() -> None:
+    counts = StreamStatistics(2, 100, 60, 10, 20, 3, 7)
+    metrics = {each.name: each for each in stream_metrics(counts)}
+    values = {name: each.samples[0].value for name, each in metrics.items()}
+    assert values["osmia_stream_subscribers"] == 2
+    parts = ("sent", "filtered", "lost", "failed", "queued")
+    assert values["osmia_stream_events_read"] == sum(
+        values[f"osmia_stream_events_{part}"] for part in parts
+    )

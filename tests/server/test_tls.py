@@ -1,0 +1,168 @@
+"""TLS of the port: certificates that come late, change while clients use them, or do not fit."""
+
+import datetime
+import ipaddress
+import socket
+import threading
+from itertools import pairwise
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.bpf.agent import wait_until
+from tests.server.replayed import ReplayedAgent, exec_event
+
+
+class Authority:
+    """Signs certificates."""
+
+    def __init__(self, name):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        own = self._builder(self._name, self._key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.pem = _pem(own.sign(self._key, hashes.SHA256()))
+
+    def issue(self, name):
+        """Return a key and a certificate for this machine."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        certificate = self._builder(subject, key).add_extension(
+            x509.SubjectAlternativeName(names), critical=False
+        )
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return private, _pem(certificate.sign(self._key, hashes.SHA256()))
+
+    def _builder(self, subject, key):
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(hours=1))
+        )
+
+
+def _pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class Files:
+    """The files that the agent's options name."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.key, self.certificate = folder / "tls.key", folder / "tls.crt"
+
+    def put(self, issued):
+        for path, content in zip((self.key, self.certificate), issued, strict=True):
+            aside = path.with_suffix(".new")
+            aside.write_bytes(content)
+            aside.rename(path)
+
+    @property
+    def options(self):
+        return (
+            "--server-tls-key-file",
+            str(self.key),
+            "--server-tls-cert-file",
+            str(self.certificate),
+        )
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path)
+
+
+def version(port, authority, client=(None, None)):
+    """Ask over a new connection; return the status code."""
+    credentials = grpc.ssl_channel_credentials(authority.pem, *client)
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.secure_channel(f"localhost:{port}", credentials, options) as channel:
+        try:
+            channel.unary_unary("/tetragon.FineGuidanceSensors/GetVersion")(b"", timeout=10)
+        except grpc.RpcError as error:
+            return error.code()
+    return grpc.StatusCode.OK
+
+
+def test_the_agent_may_start_before_its_certificate_is_there(tmp_path, files, port):
+    authority = Authority("one")
+    with ReplayedAgent(tmp_path, *files.options, address=f"0.0.0.0:{port}") as agent:
+        assert f"gRPC is not served on 0.0.0.0:{port} yet" in agent.log()
+        files.put(authority.issue("agent"))
+        wait_until(lambda: "with TLS" in agent.log(), what="the port")
+        assert version(port, authority) is grpc.StatusCode.OK
+        assert version(port, Authority("other")) is grpc.StatusCode.UNAVAILABLE
+        with grpc.insecure_channel(f"localhost:{port}") as channel, pytest.raises(grpc.RpcError):
+            channel.unary_unary("/tetragon.FineGuidanceSensors/GetVersion")(b"", timeout=5)
+
+
+def test_clients_need_certificates_where_they_are_asked_for(tmp_path, files, port):
+    authority, clients = Authority("one"), Authority("clients")
+    files.put(authority.issue("agent"))
+    (tmp_path / "ca.crt").write_bytes(clients.pem)
+    options = (
+        *files.options,
+        *("--server-tls-client-ca-files", str(tmp_path / "ca.crt")),
+        "--server-tls-require-client-cert",
+    )
+    with ReplayedAgent(tmp_path, *options, address=f"localhost:{port}") as agent:
+        wait_until(lambda: "with TLS" in agent.log(), what="the port")
+        assert version(port, authority, clients.issue("someone")) is grpc.StatusCode.OK
+        assert version(port, authority) is grpc.StatusCode.UNAVAILABLE
+        assert version(port, authority, authority.issue("x")) is grpc.StatusCode.UNAVAILABLE
+
+
+def test_certificates_change_under_load(tmp_path, files, port, generated):
+    authorities = [Authority(str(number)) for number in range(4)]
+    files.put(authorities[0].issue("agent"))
+    with ReplayedAgent(tmp_path, *files.options, address=f"localhost:{port}") as agent:
+        wait_until(lambda: "with TLS" in agent.log(), what="the port")
+        credentials = grpc.ssl_channel_credentials(authorities[0].pem)
+        with grpc.secure_channel(f"localhost:{port}", credentials) as channel:
+            stub = generated.sensors_grpc.FineGuidanceSensorsStub(channel)
+            stream = stub.GetEvents(generated.events.GetEventsRequest())
+            stream.initial_metadata()
+            received = []
+            reader = threading.Thread(
+                target=lambda: received.extend(e.process_exec.process.pid.value for e in stream)
+            )
+            reader.start()
+            sent = 0
+            for before, authority in pairwise(authorities):
+                agent.feed(*map(exec_event, range(sent + 1, sent + 501)))
+                sent += 500
+                files.put(authority.issue("agent"))
+                assert version(port, authority) is grpc.StatusCode.OK
+                assert version(port, before) is grpc.StatusCode.UNAVAILABLE
+            # A key that does not fit is not taken.
+            files.key.write_bytes(authorities[0].issue("agent")[0])
+            assert version(port, authorities[-1]) is grpc.StatusCode.OK
+            assert "new certificates are not used" in agent.log()
+            agent.feed(*map(exec_event, range(sent + 1, sent + 501)))
+            sent += 500
+            assert agent.end() == 0
+            reader.join(30)
+    assert received == list(range(1, sent + 1))
