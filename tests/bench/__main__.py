@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--apply", action="store_true", help="also how soon an agent has what kubectl applies"
     )
+    parser.add_argument("--streams", action="store_true", help="also streams of the gRPC API")
     options = parser.parse_args(arguments)
     print(f"{'case':44} {'per second of CPU':>17} {'µs each':>8} {'spread':>7} {'target':>9}")
     results = []
@@ -46,7 +47,12 @@ def main(arguments: Sequence[str]) -> None:
             result = measure(case, options.repetitions)
             results.append(result)
             print(_line(result), flush=True)
-    wanted = {"agent": options.agent, "cluster": options.cluster, "apply": options.apply}
+    wanted = {
+        "agent": options.agent,
+        "cluster": options.cluster,
+        "apply": options.apply,
+        "stream": options.streams,
+    }
     figures = [figure for what, on in wanted.items() if on for figure in _figures(what)]
     RESULTS.parent.mkdir(exist_ok=True)
     machine = {"processor": _processor(), "python": platform.python_version()}

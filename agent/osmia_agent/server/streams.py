@@ -9,6 +9,7 @@ loses its oldest events, and nobody else notices.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 _MAX_QUEUED_BYTES = 32 << 20
 """Of one subscriber: an event can be as large as the arguments in it, hundreds of KiB."""
+
+
+_SWITCH_S = 0.0005
+"""While somebody listens. Each message that is sent ends in a short turn of the server's thread;
+with Python's own interval it would wait 5 ms for that while the event loop is busy."""
+_IDLE_SWITCH_S = 0.005
 
 
 class StreamStatistics(NamedTuple):
@@ -205,6 +212,7 @@ class StreamHub:
     def _set_audience(self, subscribers: Iterable[Subscriber]) -> None:
         of_pipeline = {each.pipeline: each for each in subscribers}
         self._audience = _Audience(PipelineSet(of_pipeline), of_pipeline) if of_pipeline else None
+        sys.setswitchinterval(_SWITCH_S if of_pipeline else _IDLE_SWITCH_S)
 
     def _renew(self) -> None:
         subscribers = list(self._subscribers())
