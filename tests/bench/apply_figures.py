@@ -1,4 +1,4 @@
-"""How long a policy takes from kubectl's return until a real agent has attached it.
+"""How long policies and ExportConfigs take from kubectl's return to their effect on a real agent.
 
 Needs root, and this kernel. A process that calls all the time tells: the first of its calls that
 has an event came when the policy was in force. `APPLIES` in the environment says how often.
@@ -21,6 +21,7 @@ from tests.bench.agent_figures import Figure
 from tests.cluster.api_server import ApiServer, build
 from tests.cluster.cluster import Cluster, until
 from tests.cluster.conftest import install_crds
+from tests.cluster.manifests import export_config
 from tests.cluster.test_agent import access_policy
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def figures() -> Iterator[Figure]:
             yield from _summed(
                 "new source", lambda turn: _attached_s(cluster, file, 100 + turn), 0.8, 2.0
             )
+            taken = sorted(_exported_s(cluster, turn) for turn in range(APPLIES))
+            yield Figure("change of an ExportConfig to effect, 99 %", _at_99(taken), "s", 1.0)
 
 
 def _summed(
@@ -59,8 +62,34 @@ def _summed(
 ) -> Iterator[Figure]:
     taken = sorted(measure(turn) for turn in range(APPLIES))
     yield Figure(f"apply to attached, {name}, median", statistics.median(taken), "s", median_s)
-    at_99 = taken[max(0, -(-99 * len(taken) // 100) - 1)]
-    yield Figure(f"apply to attached, {name}, 99 %", at_99, "s", most_s)
+    yield Figure(f"apply to attached, {name}, 99 %", _at_99(taken), "s", most_s)
+
+
+def _at_99(taken: list[float]) -> float:
+    return taken[max(0, -(-99 * len(taken) // 100) - 1)]
+
+
+def _exported_s(cluster: Cluster, turn: int) -> float:
+    """Send the events elsewhere; the time from kubectl's return until the first that went there."""
+    path = f"/bench-{99 + APPLIES:04}/x"  # of the policy that is in force
+    calling = threading.Event()
+    calling.set()
+
+    def call() -> None:
+        while calling.is_set():
+            os.access(path, 0)
+            time.sleep(_CALL_EVERY_S)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        cluster.apply(export_config("bench", sink={"file": {"path": f"bench-{turn}.log"}}))
+        returned_s = time.time()
+        file = cluster.directory / "export" / f"bench-{turn}.log"
+        return until(lambda: _first_s(file, 0, path)) - returned_s
+    finally:
+        calling.clear()
+        caller.join()
 
 
 def _attached_s(cluster: Cluster, file: Path, version: int) -> float:
