@@ -1,8 +1,6 @@
 """Each kind of hook and type of argument, where the kernel has it."""
 
-import contextlib
 import ctypes
-import fcntl
 import hashlib
 import os
 import socket
@@ -415,38 +413,6 @@ def test_no_event_by_an_action_at_the_return(node):
     )
     node.add(GETENV.format(library=LIBC, more=more))
     assert ls(node, LANG="be quiet", LC_ALL="quiet, please") == (set(), 0)
-
-
-def test_what_a_function_returned_is_a_path(node, needs):
-    needs("fentry")
-    node.add(
-        """
-        kprobes:
-        - call: do_file_open_root
-          syscall: false
-          ignore: {callNotFound: true}
-        - call: fget
-          syscall: false
-          return: true
-          returnArg: {index: 0, type: file}
-          args: [{index: 0, type: uint32}]
-          selectors:
-          - matchArgs: [{index: 0, operator: Equal, values: ["777"]}]
-            matchReturnArgs: [{operator: Postfix, values: [/passwd]}]
-            matchReturnActions: [{action: Post, kernelStackTrace: true}]
-        """
-    )
-    for path in ("/etc/passwd", "/etc/group"):
-        with Path(path).open() as file:
-            os.dup2(file.fileno(), 777)
-            os.close(os.dup(777))
-            with contextlib.suppress(OSError):
-                fcntl.flock(777, fcntl.LOCK_UN)
-            os.close(777)
-    found = node.own()
-    assert found
-    assert {event.return_.value.path for event in found} == {"/etc/passwd"}
-    assert all(event.kernel_stack_trace for event in found)
 
 
 @pytest.fixture
