@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from osmia_api.crds import build_crds, render
 from osmia_api.kube.backoff import Backoff
 from osmia_api.kube.client import ApiError, KubeClient
 from osmia_api.kube.connection import Connection, ConnectionConfigError, find_connection
 from osmia_api.kube.resource_type import SOURCE_TYPES
 from osmia_operator.controller import WORKERS, Controller
+from osmia_operator.definitions import apply_definitions, printed_definitions
 from osmia_operator.discovery import discover
 from osmia_operator.endpoints import Health, make_app, serve
 from osmia_operator.event_recorder import EventRecorder
@@ -139,9 +139,21 @@ def cli(
 
 
 @cli.command("crds")
-def print_crds() -> None:
+@click.option("--apply", is_flag=True, help="Bring them into the cluster instead.")
+@click.pass_context
+def crds(context: click.Context, apply: bool) -> None:
     """Print the custom resource definitions as YAML."""
-    click.echo("---\n".join(render(definition) for definition in build_crds().values()), nl=False)
+    if not apply:
+        click.echo(printed_definitions(), nl=False)
+        return
+    try:
+        connection = find_connection(context.find_root().params["kubeconfig"])
+        client = KubeClient(connection, "osmia-operator")
+        with contextlib.closing(client):
+            for name in apply_definitions(client):
+                click.echo(f"{name} applied")
+    except (ConnectionConfigError, ApiError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def main() -> None:

@@ -129,16 +129,16 @@
 # Compiled programs and the last known configuration, so that a restart needs neither compiler nor API
 # server.
 - name: state
-  mountPath: {{ $agent.stateDirectory }}
+  mountPath: {{ $agent.stateDirectory | quote }}
 {{- if $agent.exportFilename }}
 # The JSON log and files of ExportConfigs.
 - name: export
-  mountPath: {{ .Values.exportDirectory }}
+  mountPath: {{ .Values.exportDirectory | quote }}
 {{- end }}
 {{- if $agent.grpc.enabled }}
 # The gRPC socket and its address, for the command line on the node.
 - name: run
-  mountPath: {{ $agent.runDirectory }}
+  mountPath: {{ $agent.runDirectory | quote }}
 {{- end }}
 # The compile child works there.
 - name: tmp
@@ -150,17 +150,17 @@
 {{- end }}
 {{- with $agent.btf }}
 - name: btf
-  mountPath: {{ . }}
+  mountPath: {{ . | quote }}
   readOnly: true
 {{- end }}
 {{- range .Values.extraHostPathMounts }}
-- name: {{ .name }}
-  mountPath: {{ .mountPath }}
+- name: {{ .name | quote }}
+  mountPath: {{ .mountPath | quote }}
   readOnly: {{ ne .readOnly false }}
 {{- end }}
 {{- range .Values.extraConfigmapMounts }}
-- name: {{ .name }}
-  mountPath: {{ .mountPath }}
+- name: {{ .name | quote }}
+  mountPath: {{ .mountPath | quote }}
   readOnly: {{ ne .readOnly false }}
 {{- end }}
 {{- with $agent.extraVolumeMounts }}
@@ -178,20 +178,20 @@
       - configMap:
           name: {{ include "osmia.name" . }}-export
 - name: proc
-  hostPath: {path: {{ $agent.hostProcPath }}, type: Directory}
+  hostPath: {path: {{ $agent.hostProcPath | quote }}, type: Directory}
 - name: cgroup
   hostPath: {path: /sys/fs/cgroup, type: Directory}
 - name: tracing
   hostPath: {path: /sys/kernel/tracing, type: Directory}
 - name: state
-  hostPath: {path: {{ $agent.stateDirectory }}, type: DirectoryOrCreate}
+  hostPath: {path: {{ $agent.stateDirectory | quote }}, type: DirectoryOrCreate}
 {{- if $agent.exportFilename }}
 - name: export
-  hostPath: {path: {{ .Values.exportDirectory }}, type: DirectoryOrCreate}
+  hostPath: {path: {{ .Values.exportDirectory | quote }}, type: DirectoryOrCreate}
 {{- end }}
 {{- if $agent.grpc.enabled }}
 - name: run
-  hostPath: {path: {{ $agent.runDirectory }}, type: DirectoryOrCreate}
+  hostPath: {path: {{ $agent.runDirectory | quote }}, type: DirectoryOrCreate}
 {{- end }}
 - name: tmp
   emptyDir: {}
@@ -202,20 +202,20 @@
 {{- end }}
 {{- with $agent.btf }}
 - name: btf
-  hostPath: {path: {{ . }}, type: File}
+  hostPath: {path: {{ . | quote }}, type: File}
 {{- end }}
 {{- range .Values.extraHostPathMounts }}
-- name: {{ .name }}
+- name: {{ .name | quote }}
   hostPath:
-    path: {{ .hostPath | default .mountPath }}
+    path: {{ .hostPath | default .mountPath | quote }}
     {{- with .type }}
     type: {{ . }}
     {{- end }}
 {{- end }}
 {{- range .Values.extraConfigmapMounts }}
-- name: {{ .name }}
+- name: {{ .name | quote }}
   configMap:
-    name: {{ .configMap | default .name }}
+    name: {{ .configMap | default .name | quote }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}

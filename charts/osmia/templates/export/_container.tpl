@@ -22,7 +22,7 @@
     - --lines=+1
     - --quiet
     {{- range .Values.export.filenames }}
-    - {{ printf "%s/%s" $.Values.exportDirectory . }}
+    - {{ printf "%s/%s" $.Values.exportDirectory . | quote }}
     {{- end }}
     {{- end }}
   {{- end }}
@@ -37,7 +37,7 @@
     {{- end }}
     {{- range $stdout.envFromSecrets }}
     - secretRef:
-        name: {{ . }}
+        name: {{ . | quote }}
     {{- end }}
   {{- end }}
   {{- with .Values.export.resources }}
@@ -51,7 +51,7 @@
     {{- toYaml (mergeOverwrite $own .Values.export.securityContext) | nindent 4 }}
   volumeMounts:
     - name: export
-      mountPath: {{ .Values.exportDirectory }}
+      mountPath: {{ .Values.exportDirectory | quote }}
       readOnly: true
     {{- with $stdout.extraVolumeMounts }}
     {{- toYaml . | nindent 4 }}
