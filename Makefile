@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test test-cluster test-kernels lint bench clean
+.PHONY: setup setup-test run test test-cluster test-chart test-kernels lint chart bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -15,10 +15,13 @@ run: setup                     ## stream this machine's process events to the te
 	@scripts/run $(ARGS)
 
 test: setup-test               ## unit tests, and live BPF tests on this kernel
-	$(BIN)/pytest --ignore=tests/cluster $(ARGS)
+	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/chart $(ARGS)
 
 test-cluster: setup-test       ## operator and agents against a real API server
 	$(BIN)/pytest -n 3 tests/cluster $(ARGS)
+
+test-chart: setup-test         ## the Helm chart, with the real Helm and a real API server
+	$(BIN)/pytest tests/chart $(ARGS)
 
 test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
 	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)
@@ -28,6 +31,9 @@ lint: setup-test               ## format, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chart: setup-test              ## write what follows from the chart's values: schema and README
+	$(BIN)/python scripts/chart_reference.py
 
 bench: setup-test              ## measure; prints a table and writes bench-results/
 	$(BIN)/python -m tests.bench $(ARGS)
