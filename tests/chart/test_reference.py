@@ -45,8 +45,8 @@ def test_every_value_is_in_the_schema_and_in_the_readme() -> None:
 
 
 def test_a_value_without_description_is_refused() -> None:
-    with pytest.raises(reference.ChartValuesError, match=r"values.yaml:3: a.c has no description"):
-        reference.read_values("a:\n  # -- This one has.\n  c1: 1\n".replace("c1", "b") + "  c: 2\n")
+    with pytest.raises(reference.ChartValuesError, match=r"values.yaml:4: a.c has no description"):
+        reference.read_values("a:\n  # -- This one has.\n  b: 1\n  c: 2\n")
 
 
 def test_the_schema_knows_types_and_what_is_added_to_them() -> None:
