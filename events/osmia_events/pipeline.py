@@ -245,8 +245,8 @@ class PipelineSet:
 
         def pipeline(name: str, config: PipelineConfig) -> Pipeline:
             old = running.get(name)
-            if old is not None and old.config == config and old.floor == tuple(floor):
-                return old
+            if old is not None and old.config == config:
+                return old.with_floor(floor)
             return Pipeline(config, name=name, floor=floor)
 
         return cls(pipeline(name, config) for name, config in configs.items())
@@ -295,11 +295,12 @@ _field_filters: WeakValueDictionary[object, FieldFilters] = WeakValueDictionary(
 
 
 def redactor(configs: Sequence[RedactionFilterConfig]) -> Redactor:
-    """Return the redactor that all pipelines of these filters share."""
-    key = tuple((each.redact, each.binary_regex) for each in configs)
+    """Return the redactor that all pipelines of these filters share; repeated ones count once."""
+    once = {(each.redact, each.binary_regex): each for each in configs}
+    key = tuple(once)
     shared = _redactors.get(key)
     if shared is None:
-        shared = _redactors[key] = Redactor(configs)
+        shared = _redactors[key] = Redactor(tuple(once.values()))
     return shared
 
 

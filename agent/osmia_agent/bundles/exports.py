@@ -183,7 +183,7 @@ class ExportBundles:
             return
         pipelines = PipelineSet.from_configs(
             {name: each.config for name, each in running.items()},
-            floor=self._floor,
+            floor=self._floor_of(running),
             previous=self._pipelines,
         )
         writers = {name: each.writer for name, each in running.items() if each.writer is not None}
@@ -193,6 +193,16 @@ class ExportBundles:
         for each in former.values():
             if each.writer is not None and each.writer not in writers.values():
                 each.writer.close(_DRAIN_TIMEOUT_S)
+
+    def _floor_of(self, running: Mapping[str, _Running]) -> tuple[RedactionFilterConfig, ...]:
+        """Return what every pipeline of the node redacts.
+
+        An ExportConfig `default` stands for the options, and carries what users write into the Helm
+        values: what it redacts beyond them is kept out of all other pipelines as well.
+        """
+        default = running.get(DEFAULT)
+        more = default.config.redaction_filters if default is not None else ()
+        return (*self._floor, *(each for each in more if each not in self._floor))
 
 
 def _place(target: Target) -> Path | None:

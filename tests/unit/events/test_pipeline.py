@@ -202,8 +202,16 @@ def test_a_pipeline_whose_configuration_is_the_same_goes_on() -> None:
     after = PipelineSet.from_configs({"b": other, "a": one}, floor=FLOOR, previous=before)
     kept = {each.name: each for each in before.pipelines}
     assert [each is kept[each.name] for each in after.pipelines] == [False, True]
-    raised = PipelineSet.from_configs({"a": one}, floor=(), previous=after)
-    assert raised.pipelines[0] is not kept["a"]
+    lowered = PipelineSet.from_configs({"a": one}, floor=(), previous=after).pipelines[0]
+    assert lowered.floor == ()
+    assert lowered.counters is kept["a"].counters
+
+
+def test_a_filter_of_the_floor_and_of_the_pipeline_redacts_once() -> None:
+    twice = Pipeline(
+        parse_pipeline({"redactionFilters": [{"redact": r"floor=(\S+)"}]}), floor=FLOOR
+    )
+    assert twice.redactor is Pipeline(parse_pipeline({}), floor=FLOOR).redactor
 
 
 def test_the_union_of_redaction_filters_is_told() -> None:

@@ -204,3 +204,18 @@ def test_a_change_of_configuration_goes_on_in_the_same_file(
     assert node.apply(config("a", generation=2, **spec)) == {"a": LOADED}
     node.run("2")
     assert node.told() == {"a.log": ["1", "2"]}
+
+
+def test_what_default_redacts_no_other_pipeline_tells(tmp_path: Path) -> None:
+    node = Node(tmp_path, options="options.log")
+    node.apply(config("a"))
+    node.run("key=1")
+    secret = {"redactionFilters": [{"redact": ["key=([0-9]+)"]}]}
+    node.apply(config("a"), config(DEFAULT, **secret))
+    node.run("key=2")
+    node.apply(config("a"))
+    node.run("key=3")
+    told = node.told()
+    assert told["a.log"] == ["key=1", "key=*****", "key=3"]
+    assert told["default.log"] == ["key=*****"]
+    assert told["options.log"] == ["key=1", "key=3"]
