@@ -22,7 +22,7 @@ _COMMANDS = {
     "filter": "filter:filter_command",
     "getevents": "getevents:getevents",
     "policy": "policy:policy",
-    "status": "cluster.status:status",
+    "status": "status:status",
     "version": "version:version",
 }
 _ALIASES: dict[str, str] = {}

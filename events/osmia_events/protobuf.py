@@ -1,8 +1,7 @@
-"""Events to protobuf's wire format and back.
+"""Events to protobuf's wire format.
 
 Writing is done by hand: a process's bytes are kept in its memo and spliced into every event that
 names it, which a protobuf library cannot do. Field numbers come from the contract's descriptors.
-Reading is the library's work.
 """
 
 from __future__ import annotations
@@ -11,10 +10,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
-from google.protobuf.message import DecodeError as WireError
-
 from osmia_events import messages
-from osmia_events.decode_error import DecodeError
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
@@ -71,16 +67,6 @@ def to_protobuf(event: Event) -> bytes:
     return _plain_encoder().encode(event)
 
 
-def from_protobuf(data: bytes) -> Event:
-    """Read a serialised `GetEventsResponse`. Raises DecodeError."""
-    try:
-        response = messages.message_class("GetEventsResponse").FromString(data)
-    except WireError:
-        raise DecodeError("not a serialised GetEventsResponse") from None
-    event: Event = _reader(Event)(response)
-    return event
-
-
 def remembered_process_protobuf(process: Process) -> bytes:
     """Return a process's bytes, written at the first call and remembered in its memo."""
     memo = process.memo
@@ -100,9 +86,6 @@ def message_to_protobuf(message: Message) -> bytes:
 @cache
 def _plain_encoder() -> ProtobufEncoder:
     return ProtobufEncoder()
-
-
-# Writing
 
 
 @cache
@@ -255,64 +238,3 @@ def _varint(value: int) -> bytes:
 def _numbers(name: str) -> dict[str, int]:
     fields = messages.message_class(name).DESCRIPTOR.fields
     return {field.name: field.number for field in fields}
-
-
-# Reading
-
-
-@cache
-def _reader(message: type[Message]) -> Callable[[Any], Any]:
-    """Return what makes a model's message of the library's."""
-    convert = {
-        field.name: (field.attribute, _plural_reader(field)) for field in wire_fields(message)
-    }
-    oneof = _ONEOFS.get(message)
-
-    def read(source: Any) -> Any:
-        values = {}
-        for descriptor, value in source.ListFields():
-            name = descriptor.name
-            if name in convert:
-                attribute, to_model = convert[name]
-                values[attribute] = to_model(value)
-            elif oneof is not None:
-                values.update(oneof(name, value))
-        return message(**values)
-
-    return read
-
-
-def _plural_reader(field: WireField) -> Callable[[Any], Any]:
-    if field.kind is Kind.MAP:
-        return dict
-    convert = _value_reader(field)
-    if field.repeated:
-        return lambda values: tuple(map(convert, values))
-    return convert
-
-
-def _value_reader(field: WireField) -> Callable[[Any], Any]:
-    match field.kind:
-        case Kind.MESSAGE:
-            return _reader(field.type)
-        case Kind.TIMESTAMP:
-            return lambda value: value.seconds * _SECOND_NS + value.nanos
-        case _ if field.optional:
-            return lambda value: value.value
-        case _:
-            return lambda value: value
-
-
-def _read_body(name: str, value: Any) -> dict[str, Any]:
-    body = EVENT_BODIES[name]
-    return {"body": _reader(body)(value)}
-
-
-def _read_argument(kind: str, value: Any) -> dict[str, Any]:
-    return {"kind": kind, "value": _value_reader(ARGUMENT_KINDS[kind])(value)}
-
-
-_ONEOFS: dict[type[Message], Callable[[str, Any], dict[str, Any]]] = {
-    Event: _read_body,
-    KprobeArgument: _read_argument,
-}

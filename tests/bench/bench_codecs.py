@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from osmia_events.compact import SHOWN_FIELDS, CompactEncoder
 from osmia_events.json_decoder import JsonDecoder
 from osmia_events.json_encoder import JsonEncoder
-from osmia_events.protobuf import from_protobuf, to_protobuf
+from osmia_events.protobuf import to_protobuf
+from osmia_events.protobuf_decoder import ProtobufDecoder
 from tests.bench.corpus import Corpus
 from tests.bench.measure import Case, Run
 
@@ -26,7 +27,8 @@ def cases() -> Iterator[Case]:
     yield Case("event to JSON line", lambda: _each(_mixed(), JsonEncoder().encode))
     yield Case("event to compact line", lambda: _each(_mixed(), CompactEncoder().encode))
     yield Case("event to protobuf", lambda: _each(_mixed(), to_protobuf))
-    yield Case("protobuf to event", lambda: _each(_messages(), from_protobuf))
+    yield Case("protobuf to event", lambda: _each(_messages(), ProtobufDecoder().decode))
+    yield Case("protobuf of living processes to JSON", _messages_to_json, 60_000)
 
 
 def _mixed() -> list[Event]:
@@ -40,6 +42,15 @@ def _lines() -> list[bytes]:
 
 def _messages() -> list[bytes]:
     return [to_protobuf(event) for event in _mixed()]
+
+
+def _messages_to_json() -> Run:
+    decode = ProtobufDecoder().decode
+    encode = JsonEncoder().encode
+    corpus = Corpus()
+    families = [corpus.family() for _ in range(100)]
+    messages = [to_protobuf(corpus.kprobe_event(*families[at % 100])) for at in range(EVENTS)]
+    return _each(messages, lambda message: encode(decode(message)))
 
 
 def _lines_to_compact() -> Run:

@@ -25,7 +25,8 @@ from osmia_events.model import (
     RateLimitInfo,
 )
 from osmia_events.pipeline import Pipeline, PipelineSet
-from osmia_events.protobuf import from_protobuf, to_protobuf
+from osmia_events.protobuf import to_protobuf
+from osmia_events.protobuf_decoder import from_protobuf
 from osmia_events.ratelimit import MINUTE_NS
 from osmia_events.redaction import Redactor
 from tests.strategies import events

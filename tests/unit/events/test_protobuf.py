@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from osmia_events import messages
-from osmia_events.decode_error import DecodeError
 from osmia_events.model import (
     EVENT_BODIES,
     Event,
@@ -18,11 +14,11 @@ from osmia_events.model import (
 )
 from osmia_events.protobuf import (
     ProtobufEncoder,
-    from_protobuf,
     message_to_protobuf,
     remembered_process_protobuf,
     to_protobuf,
 )
+from osmia_events.protobuf_decoder import from_protobuf
 from tests.strategies import broken_texts, events, every_field
 
 
@@ -54,17 +50,6 @@ def test_text_that_utf_8_cannot_hold_loses_no_event(event: Event) -> None:
     assert from_protobuf(to_protobuf(event)).type == event.type
 
 
-@given(st.binary(max_size=200))
-def test_anything_is_an_event_or_a_decode_error(data: bytes) -> None:
-    with contextlib.suppress(DecodeError):
-        assert isinstance(from_protobuf(data), Event)
-
-
-def test_what_is_no_message_is_named() -> None:
-    with pytest.raises(DecodeError, match=r"^not a serialised GetEventsResponse$"):
-        from_protobuf(b"\xff\xff")
-
-
 def test_negative_numbers_and_zeros_of_the_oneof_are_written() -> None:
     arguments = (
         KprobeArgument("int_arg", -1),
@@ -86,14 +71,6 @@ def test_wrappers_distinguish_zero_from_unset() -> None:
     assert isinstance(read, ProcessExec)
     assert read.process == process
     assert read.process.uid is None
-
-
-def test_an_event_of_an_unknown_type_has_no_body() -> None:
-    body_of_number_50 = b"\x92\x03\x00"
-
-    assert from_protobuf(body_of_number_50 + to_protobuf(Event(node_name="n"))) == Event(
-        node_name="n"
-    )
 
 
 def test_a_process_is_written_once_and_remembered_in_its_memo() -> None:
