@@ -18,14 +18,19 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # One line for each command: where it is.
 _COMMANDS = {
+    "eventlog": "eventlog:eventlog",
     "exportconfig": "exportconfig.commands:exportconfig",
     "filter": "filter:filter_command",
     "getevents": "getevents:getevents",
+    "info": "info:info",
+    "loglevel": "loglevel:loglevel",
     "policy": "policy:policy",
+    "sensors": "sensors:sensors",
     "status": "status:status",
+    "tracingpolicy": "tracingpolicy.commands:tracingpolicy",
     "version": "version:version",
 }
-_ALIASES: dict[str, str] = {}
+_ALIASES = {"log": "loglevel", "tp": "tracingpolicy"}
 
 
 @click.group(

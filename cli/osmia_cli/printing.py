@@ -1,13 +1,13 @@
-"""Print recorded events from standard input, for `osmia getevents`."""
+"""Print recorded events from standard input, for `osmia getevents`; the forms of output."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osmia_cli.stream import Tally, copy_events, read_chunks
-from osmia_events.compact import SHOWN_FIELDS, CompactEncoder, NoCompactFormError
-from osmia_events.config import parse_pipeline
+from osmia_events.compact import CompactEncoder, NoCompactFormError
 from osmia_events.json_decoder import JsonDecoder
+from osmia_events.model import KprobeArgument, KprobeFile, ProcessKprobe
 from osmia_events.pipeline import Pipeline
 from osmia_events.selection import EVERYTHING
 
@@ -31,33 +31,30 @@ _CONDITIONS_ON_SHOWN_FIELDS = {
 
 
 def print_events(
-    pipeline: dict[str, Any], encode_compact: Encode | None, *, max_line_bytes: int
+    config: PipelineConfig, encode: Encode, *, shown: Selection, max_line_bytes: int
 ) -> Tally:
     """Print the events of standard input that a pipeline lets through; return what was left out.
 
-    `pipeline` is the configuration's object; without an encoder of the compact form the output is
-    what the agent writes. Raises `ConfigError`.
+    `shown` are the fields that `encode` looks at.
     """
-    config = parse_pipeline(pipeline)
-    selection = _needed_fields(config) if encode_compact else EVERYTHING
     tally = Tally()
     copy_events(
         read_chunks(_STDIN, _STDOUT),
         _STDOUT,
-        JsonDecoder(selection=selection).decode,
-        Pipeline(config, encode=encode_compact).feed_all,
+        JsonDecoder(selection=_needed_fields(config, shown)).decode,
+        Pipeline(config, encode=encode).feed_all,
         max_line_bytes=max_line_bytes,
         tally=tally,
     )
     return tally
 
 
-def _needed_fields(config: PipelineConfig) -> Selection:
-    """Return the fields that compact output needs of events, and the pipeline before it."""
+def _needed_fields(config: PipelineConfig, shown: Selection) -> Selection:
+    """Return the fields that output needs of events, and the pipeline before it."""
     conditions = {name for each in config.allow_list for name in each.model_fields_set}
     if config.field_filters or not conditions <= _CONDITIONS_ON_SHOWN_FIELDS:
         return EVERYTHING
-    return SHOWN_FIELDS
+    return shown
 
 
 def compact_encoder(*, color: bool, timestamps: bool, stack_traces: bool, ima_hash: bool) -> Encode:
@@ -71,5 +68,27 @@ def compact_encoder(*, color: bool, timestamps: bool, stack_traces: bool, ima_ha
             return to_text(event).encode(errors="replace")
         except NoCompactFormError:
             return b""
+
+    return encode
+
+
+def terminal_encoder(path: str) -> Encode:
+    """Return what writes the bytes that a process wrote to a terminal, of nothing else anything.
+
+    Those are of hooked calls whose first argument is the terminal's file and the second the bytes.
+    """
+
+    def encode(event: Event) -> bytes:
+        body = event.body
+        if not isinstance(body, ProcessKprobe):
+            return b""
+        match body.args:
+            case (
+                KprobeArgument(kind="file_arg", value=KprobeFile(path=opened)),
+                KprobeArgument(kind="bytes_arg", value=bytes() as written),
+                *_,
+            ) if opened == path:
+                return written
+        return b""
 
     return encode

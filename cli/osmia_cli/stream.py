@@ -43,6 +43,7 @@ class Tally:
     """Where the first bad line is and what is wrong with it."""
     too_long: int = 0
     without_form: int = 0
+    unit: str = "lines"
 
     def __str__(self) -> str:
         """Tell in one line what was left out; empty if nothing was."""
@@ -54,7 +55,7 @@ class Tally:
         if self.without_form:
             told.append(f"{self.without_form} without a compact form")
         skipped = self.bad + self.too_long + self.without_form
-        return f"skipped {skipped} of {self.lines} lines: {', '.join(told)}" if told else ""
+        return f"skipped {skipped} of {self.lines} {self.unit}: {', '.join(told)}" if told else ""
 
 
 def read_chunks(
@@ -102,7 +103,7 @@ def copy_events(
         lines = splitter.feed(chunk) if chunk else splitter.finish()
         outputs = list(export(_events(lines, decode, tally)))
         tally.without_form += outputs.count(b"")
-        if not _write(target, b"".join(outputs)):
+        if not write_all(target, b"".join(outputs)):
             return False
     return True
 
@@ -124,7 +125,7 @@ def _events(lines: Iterable[bytes | None], decode: Decode, tally: Tally) -> list
     return events
 
 
-def _write(target: int, output: bytes) -> bool:
+def write_all(target: int, output: bytes) -> bool:
     """Write all of it; false if nobody reads any more."""
     rest = memoryview(output)
     while rest:

@@ -10,36 +10,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 
-INFO_FILES = (
-    Path("/var/run/osmia/osmia-info.json"),
-    Path("/var/run/tetragon/tetragon-info.json"),
-)
-"""Where an agent writes how it can be reached: this project's, upstream's."""
+INFO_FILE = Path("/var/run/tetragon/tetragon-info.json")
+"""Where an agent writes how it can be reached, at the place that the contract names."""
 DEFAULT_ADDRESS = "localhost:54321"
 _DEFAULT_PORT = 54321
 _MAX_INFO_BYTES = 1 << 20
 _UNIX = "unix:"
 
 
-def find_address(given: str, info_files: Iterable[Path] = INFO_FILES) -> str:
-    """Return the address that is given, or what is found out about an agent on this machine."""
+def find_address(given: str, info_file: Path = INFO_FILE) -> str:
+    """Return the address that is given, else what the agent on this machine says, else a default.
+
+    Raises ClickException for what is no address.
+    """
     if given:
         return complete_address(given)
-    for path in info_files:
-        address = str(read_info(path).get("server_address") or "")
-        if not address:
-            continue
-        socket = unix_path(address)
-        if socket is not None and not Path(socket).exists():
-            _log.debug("%s names %s, which is not there", path, address)
-            continue
-        _log.debug("%s says that the agent listens on %s", path, address)
-        return complete_address(address)
-    return DEFAULT_ADDRESS
+    address = str(read_info(info_file).get("server_address") or "")
+    path = unix_path(address)
+    if not address:
+        return DEFAULT_ADDRESS
+    if path is not None and not Path(path).exists():
+        _log.debug("%s names %s, which is not there", info_file, address)
+        return DEFAULT_ADDRESS
+    _log.debug("%s says that the agent listens on %s", info_file, address)
+    return complete_address(address)
 
 
 def read_info(path: Path) -> Mapping[str, Any]:

@@ -31,6 +31,7 @@ def tls_credentials(
     if settings.tls_skip_verify and settings.tls_ca_cert_files:
         raise click.ClickException("--tls-skip-verify excludes --tls-ca-cert-files: give one")
     if settings.tls_skip_verify:
+        roots: bytes | None
         roots, name = _whatever_is_shown(settings, address)
     else:
         roots, name = _authorities(settings), settings.tls_server_name

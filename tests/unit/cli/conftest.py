@@ -3,9 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+from osmia_cli.main import main
+from tests.unit.cli.agent_server import AgentServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Osmia = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -34,5 +41,27 @@ def osmia() -> Osmia:
             timeout=60,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentServer]:
+    """A server that answers as tests want it, on a Unix socket."""
+    with AgentServer(f"unix://{tmp_path}/agent.sock") as server:
+        yield server
+
+
+@pytest.fixture
+def tetra(
+    agent: AgentServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a command in this process against the server; return what it prints, or its error."""
+
+    def run(*arguments: str, status: int = 0) -> str:
+        monkeypatch.setattr("sys.argv", ["tetra", "--server-address", agent.address, *arguments])
+        assert main() == status
+        printed = capsys.readouterr()
+        return printed.err if status else printed.out
 
     return run

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -108,11 +109,32 @@ def test_color_on_a_terminal() -> None:
     os.close(terminal)
 
 
-def test_without_input_there_is_advice(osmia: Osmia) -> None:
-    result = osmia("getevents", given=None)
+def test_without_input_the_agent_is_asked(osmia: Osmia) -> None:
+    address = ["--server-address", "unix:///nowhere/agent.sock", "--retries", "0"]
+    result = osmia("getevents", *address, given=None)
     assert result.returncode == 1
     assert result.stdout == b""
-    assert b"| osmia getevents -o compact\n" in result.stderr
+    assert b"failed to get events: no agent answers at unix:///nowhere/agent.sock" in result.stderr
+
+
+def test_with_input_no_agent_is_asked(osmia: Osmia) -> None:
+    result = osmia("getevents", "--server-address", "unix:///nowhere/a.sock", given=lines(EXEC))
+    assert json.loads(result.stdout) == EXEC
+
+
+def test_what_was_written_to_a_terminal(osmia: Osmia) -> None:
+    def write(path: str, text: bytes) -> dict[str, object]:
+        arguments = [
+            {"file_arg": {"path": path}},
+            {"bytes_arg": base64.b64encode(text).decode()},
+        ]
+        return {"process_kprobe": {"function_name": "tty_write", "args": arguments}}
+
+    given = lines(EXEC, write("/dev/pts/1", b"a\x1b[m"), write("/dev/pts/2", b"b"), RATE_LIMIT)
+    given += lines({"process_kprobe": {"args": [{"file_arg": {"path": "/dev/pts/1"}}]}})
+    result = osmia("getevents", "--tty-encode", "/dev/pts/1", given=given)
+    assert result.stdout == b"a\x1b[m"
+    assert result.stderr == b""
 
 
 def with_process(**fields: object) -> dict[str, object]:
