@@ -12,6 +12,7 @@ from osmia_agent.kernel.drain import drain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from osmia_agent.enrich import PodWait
     from osmia_agent.health import Health
     from osmia_agent.kernel.drain import Batch
     from osmia_agent.process.clock import Clock
@@ -36,6 +37,7 @@ _BUSY_RECORDS = 1000
 # should not grow with the ring.
 _SLICE_ITEMS = 1000
 _IDLE_S = 1.0
+_WAITING_S = 0.1
 _UPKEEP_EVERY_S = 1.0
 
 
@@ -50,16 +52,18 @@ class EventLoop:
         clock: Clock,
         consumers: Sequence[Consumer],
         health: Health,
+        wait: PodWait,
         *,
         upkeep: Sequence[Callable[[], None]] = (),
     ) -> None:
-        """`upkeep` is called about once a second."""
+        """`wait` holds back events for a while; `upkeep` is called about once a second."""
         self._sensor = sensor
         self._lifecycle = lifecycle
         self._table = table
         self._clock = clock
         self._consumers = consumers
         self._health = health
+        self._wait = wait
         self._upkeep = upkeep
         self._policies: PolicyFeed | None = None
         self._poll = select.epoll()
@@ -96,7 +100,8 @@ class EventLoop:
             poll.register(wake_fd, select.EPOLLIN)
             while not self._stopping:
                 waits = self._policies is not None and self._policies.waits
-                news = poll.poll(0 if waits else _IDLE_S) or waits
+                idle_s = _WAITING_S if self._wait.waits else _IDLE_S
+                news = poll.poll(0 if waits else idle_s) or waits
                 if news and not busy and not self._stopping:
                     time.sleep(_GATHER_S)
                 busy = self.turn() >= _BUSY_RECORDS
@@ -106,6 +111,7 @@ class EventLoop:
         self.turn()
         if self._policies is not None:
             self._hand_on(self._policies.flush())
+        self._pass_on(self._wait.flush())
 
     def turn(self) -> int:
         """Handle all records that are in the rings now; return their number."""
@@ -120,6 +126,7 @@ class EventLoop:
             for records in _slices(batch.lifecycle):
                 self._hand_on(self._lifecycle.events(records))
                 self._table.release()
+        self._pass_on(self._wait.due())
         self._health.loop_turned()
         now_s = time.monotonic()
         if now_s >= self._next_upkeep_s:
@@ -138,6 +145,9 @@ class EventLoop:
         self._table.release()
 
     def _hand_on(self, events: Sequence[Event]) -> None:
+        self._pass_on(self._wait.take(events))
+
+    def _pass_on(self, events: Sequence[Event]) -> None:
         if events:
             for consumer in self._consumers:
                 consumer(events)

@@ -20,6 +20,7 @@ from osmia_agent import logs
 from osmia_agent.assembly import export
 from osmia_agent.assembly.kernel import base_sensor, btf_path
 from osmia_agent.assembly.process import process_table, user_names
+from osmia_agent.enrich import PodWait
 from osmia_agent.export.live import LivePipelines
 from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
@@ -30,6 +31,7 @@ from osmia_agent.metrics import EventCounter
 from osmia_agent.metrics.sources import Sources
 from osmia_agent.pid_file import AgentRunsError, PidFile
 from osmia_agent.process.clock import Clock
+from osmia_agent.process.pods import PodIdentity
 from osmia_agent.process.procfs import ProcFs
 from osmia_agent.replay import Pace, Replay, open_recording
 from osmia_agent.sensors.lifecycle import LifecycleEvents, Origin
@@ -275,15 +277,20 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
     users = user_names(settings, procfs)
     if users:
         parts.upkeep.append(users.refresh)
-    workloads = Workloads(sensor.selections)
-    table = process_table(settings, procfs, clock, parts.node, users, workloads)
+    workloads = Workloads(sensor.selections, knows_pods=settings.enable_k8s_api)
     origin = Origin(parts.node, settings.cluster_name)
+    pods = _pod_identity(parts, workloads, origin)
+    wait = PodWait(pods)
+    table = process_table(settings, procfs, clock, parts.node, users, workloads, pods)
     lifecycle = LifecycleEvents(table, clock, origin)
-    loop = EventLoop(sensor, lifecycle, table, clock, parts.consumers, health, upkeep=parts.upkeep)
+    loop = EventLoop(
+        sensor, lifecycle, table, clock, parts.consumers, health, wait, upkeep=parts.upkeep
+    )
     parts.metrics = replace(
         parts.metrics,
         kernel=lambda: kernel_statistics(sensor, loop, lifecycle),
         processes=lambda: process_statistics(table),
+        waits=wait.counts,
     )
     parts.table = table
     files = policy_files(settings)
@@ -292,7 +299,7 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
         from osmia_agent.assembly.policies import policy_manager  # noqa: PLC0415 - see above
         from osmia_agent.policies.files import load_files  # noqa: PLC0415 - see above
 
-        policies = policy_manager(settings, procfs, table, clock, origin, loop)
+        policies = policy_manager(settings, procfs, table, clock, origin, loop, workloads)
         parts.policies = policies
         parts.stack.callback(policies.close)
         parts.metrics = replace(parts.metrics, policies=partial(policy_statistics, policies, loop))
@@ -306,6 +313,22 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
             if api.node.policy_store is not None:
                 parts.at_start.append(partial(api.node.policy_store.restore, policies))
     return loop
+
+
+def _pod_identity(parts: _Parts, workloads: Workloads, origin: Origin) -> PodIdentity:
+    """Begin to watch the pods of this node, if Kubernetes is on; return how processes get them."""
+    settings = parts.settings
+    if not settings.enable_k8s_api:
+        return PodIdentity()
+    # The client of the API is loaded only where it is used.
+    from osmia_agent.assembly.pods import node_pods  # noqa: PLC0415 - see above
+
+    name = settings.node_name or node_names(os.environ, socket.gethostname()).kubernetes
+    pods = node_pods(settings, name, workloads, origin)
+    pods.start()
+    parts.stack.callback(pods.stop)
+    wait_s = settings.event_cache_retries * settings.event_cache_retry_delay
+    return PodIdentity(pods.directory, wait_s)
 
 
 def _replay(parts: _Parts) -> Replay:

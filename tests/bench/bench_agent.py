@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from osmia_agent.enrich import PodWait
 from osmia_agent.export import FileSink, Writer
 from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
@@ -20,6 +21,7 @@ from osmia_agent.kernel.ring import MappedRing
 from osmia_agent.loop import EventLoop
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
 from osmia_agent.process.clock import Clock
+from osmia_agent.process.pods import PodIdentity
 from osmia_agent.process.procfs import ProcFs
 from osmia_agent.process.scan import Scanner
 from osmia_agent.process.table import ProcessTable
@@ -74,6 +76,7 @@ def _records_to_file() -> Run:
         clock,
         [exports.accept],
         Health(),
+        PodWait(PodIdentity()),
     )
     lives = [_life(number) for number in range(PROCESSES)]
     waiting = iter([record for life in lives for record in life])

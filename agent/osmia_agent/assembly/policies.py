@@ -12,6 +12,7 @@ from osmia_agent.kernel.compiler import CachedCompiler
 from osmia_agent.kernel.probe import attach_features
 from osmia_agent.kernel.tracefs import ensure_tracefs
 from osmia_agent.policies.manager import PolicyManager
+from osmia_agent.process.hierarchies import v1_controller
 from osmia_agent.sensors.policy_events import PolicyEvents
 from osmia_agent.sensors.policy_feed import PolicyFeed
 from osmia_agent.sensors.policy_sensor import NodeFacts, PolicySensor, available_kinds
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from osmia_agent.process.procfs import ProcFs
     from osmia_agent.process.table import ProcessTable
     from osmia_agent.sensors.lifecycle import Origin
+    from osmia_agent.sensors.workloads import Workloads
     from osmia_agent.settings.model import Settings
 
 logger = logging.getLogger(__name__)
@@ -37,13 +39,14 @@ def policy_manager(
     clock: Clock,
     origin: Origin,
     loop: EventLoop,
+    workloads: Workloads,
 ) -> PolicyManager:
     """Return a manager without policies; `loop` reads their records from the first one on."""
 
     def open_sensor() -> PolicySensor:
         compiler = CachedCompiler(bytecode_cache(settings))
         facts = node_facts(settings, procfs, compiler)
-        sensor = PolicySensor(compiler, facts, procfs, settings.policy_rb_size)
+        sensor = PolicySensor(compiler, facts, procfs, settings.policy_rb_size, workloads)
         events = PolicyEvents(
             sensor.known,
             table,
@@ -74,6 +77,7 @@ def node_facts(settings: Settings, procfs: ProcFs, compiler: CachedCompiler) -> 
         host_namespaces={name: getattr(host, field) for name, field in NAMESPACES.items()},
         override_return="override_return" in features,
         btf_path=btf_path(settings),
+        cgroup_v1_controller=v1_controller(procfs.path),
         root=_host_root(procfs),
     )
 

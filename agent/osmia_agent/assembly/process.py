@@ -16,6 +16,7 @@ from osmia_agent.process.users import UserNames
 if TYPE_CHECKING:
     from osmia_agent.process.cgroup_index import CgroupListener
     from osmia_agent.process.clock import Clock
+    from osmia_agent.process.pods import PodIdentity
     from osmia_agent.process.procfs import ProcFs
     from osmia_agent.settings.model import Settings
 
@@ -32,6 +33,7 @@ def process_table(
     node_name: str,
     users: UserNames | None,
     cgroup_listener: CgroupListener,
+    pods: PodIdentity,
 ) -> ProcessTable:
     """Return an empty process table; `cgroup_listener` is told of cgroups in containers."""
     names = settings.filter_environment_variables
@@ -43,7 +45,7 @@ def process_table(
     )
     cgroups = CgroupIndex(mounted(procfs.path, v1_controller(procfs.path)), cgroup_listener)
     return ProcessTable(
-        ProcessBuilder(node_name, clock, procfs.host_namespaces(), detail, users, cgroups),
+        ProcessBuilder(node_name, clock, procfs.host_namespaces(), detail, users, cgroups, pods),
         Scanner(procfs, environment=settings.enable_process_environment_variables),
         capacity=settings.process_cache_size,
         ancestors="base" in settings.enable_ancestors,

@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from osmia_agent.metrics.events import LABELS, POLICY_LABELS, EventCounter
 from osmia_agent.metrics.policies import policy_metrics
+from osmia_agent.metrics.waits import wait_metrics
 from osmia_events.utf8 import with_valid_text
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class AgentCollector:
             yield from policy_metrics(policies)
         if sources.processes is not None:
             yield from process_metrics(sources.processes())
+        if sources.waits is not None:
+            yield from wait_metrics(sources.waits())
 
 
 def build_info(version: str) -> Metric:

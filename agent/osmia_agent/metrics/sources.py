@@ -173,6 +173,26 @@ class StreamCounts(Protocol):
         """Events that wait to be sent."""
 
 
+class WaitStatistics(Protocol):
+    """Events that wait, or waited, for the pod of their container."""
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait now."""
+
+    @property
+    def held(self) -> int:
+        """Events that waited; held = waiting + the sum of `released`."""
+
+    @property
+    def released(self) -> Mapping[str, int]:
+        """By what ended the wait: `found`, `deadline`, `full`, `stopped`."""
+
+    @property
+    def incomplete(self) -> Mapping[tuple[str, str], int]:
+        """Events that went on without a pod, by entry and type of event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """All that metrics are made of; what is None does not exist in this agent (no kernel)."""
@@ -185,5 +205,6 @@ class Sources:
     policies: Callable[[], PolicyStatistics] | None = None
     streams: Callable[[], StreamCounts] | None = None
     """None where there is no gRPC API."""
+    waits: Callable[[], WaitStatistics] | None = None
     errors: Callable[[], Mapping[str, int]] = field(default=dict)
     """Failures of the agent itself, by what failed."""

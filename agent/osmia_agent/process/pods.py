@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 _MAX_STRANGERS = 4096
 
 
-class KnownContainer(NamedTuple):
+class KnownContainer(Protocol):
     """A container of a pod of this node."""
 
-    pod: Pod
-    """As its processes show it, but for the pid in the container."""
-    probes: tuple[tuple[str, ...], ...] = ()
-    """Commands that the kubelet executes in the container to see whether it is well."""
+    @property
+    def pod(self) -> Pod:
+        """The pod as its processes show it, but for their pid in the container."""
+
+    @property
+    def probes(self) -> tuple[tuple[str, ...], ...]:
+        """Commands that the kubelet executes in the container to see whether it is well."""
 
 
 class PodDirectory(Protocol):
@@ -174,7 +177,7 @@ class PodIdentity:
         """
         assert self._directory is not None
         pod = self._directory.pods.get(place.pod_uid)
-        return pod and replace(pod, container=Container(id=place.container, pid=nspid or None))
+        return pod and pod.replaced(container=Container(id=place.container, pid=nspid or None))
 
 
 def _identify(image: ProcessImage, known: KnownContainer) -> None:
@@ -186,9 +189,10 @@ def _identify(image: ProcessImage, known: KnownContainer) -> None:
 def _of_process(known: KnownContainer, nspid: int, binary: str, arguments: str) -> Pod:
     pod = known.pod
     assert pod.container is not None
-    probe = any(is_probe(command, binary, arguments) for command in known.probes)
-    container = replace(pod.container, pid=nspid or None, maybe_exec_probe=probe)
-    return replace(pod, container=container)
+    if any(is_probe(command, binary, arguments) for command in known.probes):
+        container = replace(pod.container, pid=nspid or None, maybe_exec_probe=True)
+        return pod.replaced(container=container)
+    return pod.with_container_pid(nspid) if nspid else pod
 
 
 def is_probe(command: tuple[str, ...], binary: str, arguments: str) -> bool:

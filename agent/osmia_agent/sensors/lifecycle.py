@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from osmia_agent.process.wait_status import exit_status, signal_name
 from osmia_bpf.records import (
@@ -24,11 +24,18 @@ if TYPE_CHECKING:
     from osmia_agent.process.table import Lineage, ProcessTable
 
 
-class Origin(NamedTuple):
+class Origin:
     """What every event says of the node that it comes from."""
 
-    node_name: str
-    cluster_name: str = ""
+    def __init__(self, node_name: str, cluster_name: str = "") -> None:
+        self.node_name = node_name
+        self.cluster_name = cluster_name
+        self.node_labels: dict[str, str] = {}
+        """One map in all events, replaced and never changed."""
+
+    def set_labels(self, labels: dict[str, str]) -> None:
+        """Let further events bear these labels of the node; any thread may call it."""
+        self.node_labels = labels
 
 
 class LifecycleEvents:
@@ -104,4 +111,5 @@ class LifecycleEvents:
             node_name=self._origin.node_name,
             time=time_ns,
             cluster_name=self._origin.cluster_name,
+            node_labels=self._origin.node_labels,
         )

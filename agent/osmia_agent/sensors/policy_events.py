@@ -251,6 +251,7 @@ class PolicyEvents:
             node_name=self._origin.node_name,
             time=self._clock.of_monotonic(header.ktime_ns),
             cluster_name=self._origin.cluster_name,
+            node_labels=self._origin.node_labels,
         )
         # The event goes out when it is whole: that is its place among others.
         return TimedEvent((returned or pending.record).header.ktime_ns, event)

@@ -20,7 +20,7 @@ from osmia_bpf.policy.schema import HookSchema, PolicySchema
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from osmia_bpf.programs import Compiled, Program
 
@@ -28,6 +28,7 @@ _COUNTS = struct.Struct("=3Q")
 _WORD = struct.Struct("=Q")
 _SETTINGS = struct.Struct("=II")
 _KEY = struct.Struct("=I")
+_SCOPE = struct.Struct("=I4xQ")
 _SNAPSHOT_TRIES = 10
 _USER_KINDS = frozenset({ProgramKind.UPROBE, ProgramKind.URETPROBE})
 _FDINFO = Path("/proc/self/fdinfo")
@@ -85,11 +86,13 @@ class PolicyPrograms:
         *,
         root: Path = Path("/"),
         follow: tuple[int, ...] = (),
+        scopes: Sequence[int] = (),
     ) -> None:
         """Create the maps and load the programs, attached to nothing yet.
 
         `number` names the policy in records, `shared` are maps of the agent by name, `root` is
-        where the host's files are, `follow` the bits that stand for the schema's followers.
+        where the host's files are, `follow` and `scopes` the bits that stand for the schema's
+        followers and scopes.
         Raises `BpfError` if the kernel refuses a map.
         """
         self.schema = schema_of(compiled)
@@ -97,6 +100,7 @@ class PolicyPrograms:
         self._root = root
         self._number = number
         self._follow = follow
+        self._scopes = scopes
         self._kinds = {item.program.name: item.program for item in compiled.programs}
         self._links: dict[int, list[int]] = {}
         self._reasons: dict[int, str] = {}
@@ -106,6 +110,7 @@ class PolicyPrograms:
         try:
             if compiled.programs:
                 self._write_settings()
+                self._write_scopes()
             for at, hook in enumerate(self.schema.hooks):
                 self._load(at, hook)
         except BpfError:
@@ -176,6 +181,11 @@ class PolicyPrograms:
             f"={len(follow)}Q", *follow
         )
         bpf.update(self._programs.map_fd("settings"), _KEY.pack(0), value)
+
+    def _write_scopes(self) -> None:
+        for at, number in enumerate(self._scopes):
+            value = _SCOPE.pack(number // 64, 1 << number % 64)
+            bpf.update(self._programs.map_fd("scopes"), _KEY.pack(at), value)
 
     def statuses(self) -> list[HookStatus]:
         """Return the state of every hook of the policy."""

@@ -17,6 +17,8 @@ from osmia_agent.kernel.ring import open_ring, ring_bytes
 from osmia_agent.sensors.policy_events import KnownPolicy
 from osmia_agent.sensors.policy_programs import HookCounts, HookState, PolicyPrograms, schema_of
 from osmia_agent.sensors.process_map import PROCESSES, ProcessMap, TooManyFollowersError
+from osmia_agent.sensors.selections import SELECTIONS
+from osmia_agent.sensors.workloads import TooManyScopesError
 from osmia_bpf.btf import VMLINUX, BtfError
 from osmia_bpf.policy.processes import ProcessMapRecipe
 from osmia_bpf.policy.recipe import PolicyRecipe
@@ -27,14 +29,17 @@ if TYPE_CHECKING:
 
     from osmia_agent.process.procfs import ProcFs
     from osmia_agent.sensors.policy_programs import HookStatus
+    from osmia_agent.sensors.workloads import Workloads
     from osmia_bpf.policy.actions import ActionNumber
     from osmia_bpf.policy.schema import HookSchema
+    from osmia_bpf.policy.scope import Scope
     from osmia_bpf.programs import Compiled
 
 logger = logging.getLogger(__name__)
 
 _RECORDS = "policy_records"
 _BATCHES_TO_KEEP = 4
+_TOO_MANY = (TooManyFollowersError, TooManyScopesError)
 _TRAMPOLINES = frozenset({ProgramKind.FENTRY, ProgramKind.FEXIT})
 _KINDS_BY_FEATURE = {
     "fentry": ProgramKind.FENTRY,
@@ -119,6 +124,8 @@ class NodeFacts:
     host_namespaces: dict[str, int]
     override_return: bool = False
     btf_path: Path = VMLINUX
+    cgroup_v1_controller: str = ""
+    """Whose v1 hierarchy, if one is mounted, names the containers."""
     root: Path = Path("/")
     """Where the host's files are, for uprobes."""
 
@@ -130,6 +137,8 @@ class _Loaded(NamedTuple):
     number: int
     followed: tuple[int, ...]
     """The bits that its conditions have in the map of processes."""
+    scopes: tuple[int, ...]
+    """The bits of the workloads that it is for."""
 
 
 @dataclass
@@ -168,11 +177,17 @@ class PolicySensor:
         facts: NodeFacts,
         procfs: ProcFs,
         ring_size: int,
+        workloads: Workloads | None = None,
     ) -> None:
-        """Make the ring, of at least `ring_size` bytes. Raises `BpfError` or `OSError`."""
+        """Make the ring, of at least `ring_size` bytes.
+
+        Without `workloads` no policy can choose pods, containers or the host. Raises `BpfError` or
+        `OSError`.
+        """
         self._compiler = compiler
         self._facts = facts
         self._procfs = procfs
+        self._workloads = workloads
         size = ring_bytes(ring_size)
         self._ring_fd = bpf.create_map(MapType.RINGBUF, _RECORDS, 0, 0, size)
         self.ring = open_ring(self._ring_fd, size)
@@ -372,6 +387,7 @@ class PolicySensor:
             text=text,
             override_return=facts.override_return,
             host_namespaces=facts.host_namespaces,
+            cgroup_v1_controller=facts.cgroup_v1_controller,
         )
         return Job(recipe=recipe, btf_path=str(facts.btf_path), kinds=kinds)
 
@@ -385,6 +401,7 @@ class PolicySensor:
         """Load what is compiled. Raises `PolicyError`."""
         schema = schema_of(compiled)
         followed: tuple[int, ...] = ()
+        scopes: list[int] = []
         self._numbers += 1
         number = self._numbers
         try:
@@ -393,17 +410,37 @@ class PolicySensor:
                 processes = self._process_map()
                 shared[PROCESSES] = processes.fd
                 followed = processes.follow(schema.followers)
+            if schema.scopes:
+                workloads = self._usable_workloads(schema.scopes)
+                shared[SELECTIONS] = workloads.map_fd
+                scopes += map(workloads.add, schema.scopes)
             programs = PolicyPrograms(
-                compiled, number, shared, root=self._facts.root, follow=followed
+                compiled, number, shared, root=self._facts.root, follow=followed, scopes=scopes
             )
-        except (OSError, CompileError, BtfError, TooManyFollowersError) as error:
+        except (
+            OSError,
+            CompileError,
+            BtfError,
+            TooManyFollowersError,
+            TooManyScopesError,
+        ) as error:
             self._unfollow(followed)
+            self._give_back(scopes)
             raise PolicyError(str(error)) from error
         if enforce is not None:
             programs.set_enforce(enforce=enforce)
         # Records may come as soon as it is attached.
         self.known[number] = KnownPolicy(schema.name, schema.hooks)
-        return _Loaded(programs, number, followed)
+        return _Loaded(programs, number, followed, tuple(scopes))
+
+    def _usable_workloads(self, scopes: Iterable[Scope]) -> Workloads:
+        workloads = self._workloads
+        if workloads is None or not (workloads.knows_pods or all(s.is_host for s in scopes)):
+            raise PolicyError(
+                "podSelector, containerSelector and TracingPolicyNamespaced need the pods of this"
+                " node: enable-k8s-api is off"
+            )
+        return workloads
 
     def _process_map(self) -> ProcessMap:
         if self._processes is None:
@@ -418,7 +455,13 @@ class PolicySensor:
             self._gone[hook.section] = self._gone.get(hook.section, HookCounts()).plus(counts)
         loaded.programs.close()
         self._unfollow(loaded.followed)
+        self._give_back(loaded.scopes)
         self._retired.append((self._batches, loaded.number))
+
+    def _give_back(self, scopes: Iterable[int]) -> None:
+        if self._workloads is not None:
+            for number in scopes:
+                self._workloads.remove(number)
 
     def _unfollow(self, bits: tuple[int, ...]) -> None:
         if bits and self._processes is not None:

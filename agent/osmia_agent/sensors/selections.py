@@ -11,6 +11,8 @@ from osmia_agent.kernel.bpf import BpfError
 
 logger = logging.getLogger(__name__)
 
+SELECTIONS = "selections"
+"""Name of the map."""
 HOST = 0
 """Stands for all cgroups that are in no container."""
 MAX_POLICIES = 512
@@ -25,7 +27,7 @@ class SelectionMap:
     """Writes the map `selections` of c/cgroup.h; any thread may, one at a time for a cgroup."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self.full = 0
         """Cgroups that found no room: no policy that selects containers applies to them."""
 
@@ -33,7 +35,7 @@ class SelectionMap:
         """Set which policies apply to the processes of a cgroup."""
         value = _VALUE.pack(*(mask >> at & _WORD for at in range(0, MAX_POLICIES, 64)))
         try:
-            bpf.update(self._fd, _KEY.pack(cgroup_id), value)
+            bpf.update(self.fd, _KEY.pack(cgroup_id), value)
         except BpfError as error:
             if error.errno != errno.E2BIG:
                 raise
@@ -47,7 +49,7 @@ class SelectionMap:
     def drop(self, cgroup_id: int) -> None:
         """Forget a cgroup that is in no container, or is gone."""
         try:
-            bpf.delete(self._fd, _KEY.pack(cgroup_id))
+            bpf.delete(self.fd, _KEY.pack(cgroup_id))
         except BpfError as error:
             if error.errno != errno.ENOENT:  # the kernel side has dropped it itself
                 raise

@@ -53,8 +53,10 @@ class _Known(NamedTuple):
 class Workloads:
     """Decides and writes the bits; any thread may call it."""
 
-    def __init__(self, selections: SelectionMap) -> None:
+    def __init__(self, selections: SelectionMap, *, knows_pods: bool = True) -> None:
+        """`knows_pods` says whether `pods_changed` will ever be called."""
         self._map = selections
+        self.knows_pods = knows_pods
         self._lock = threading.Lock()
         self._scopes: dict[int, Scope] = {}
         self._places: dict[int, CgroupPlace] = {}
@@ -62,6 +64,11 @@ class Workloads:
         self._masks: dict[int, int] = {}
         self._announced: OrderedDict[str, Announced] = OrderedDict()
         self._directory: PodDirectory | None = None
+
+    @property
+    def map_fd(self) -> int:
+        """Descriptor of the kernel's map."""
+        return self._map.fd
 
     def cgroup_made(self, cgroup_id: int, place: CgroupPlace) -> None:
         """Take note of a cgroup in a container."""

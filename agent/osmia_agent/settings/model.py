@@ -114,13 +114,24 @@ class Settings(BaseModel):
     policy."""
 
     enable_k8s_api: Annotated[kinds.Switch, Group("Kubernetes")] = False
-    """Take policies and export pipelines from the cluster, and report what became of them."""
+    """Take policies and export pipelines from the cluster, report what became of them, and write into
+    events which pod a process runs in."""
     node_name: kinds.Text = ""
     """Name of the Node; empty is NODE_NAME, else HUBBLE_NODE_NAME, else the host name."""
     namespace: kinds.Text = ""
     """Namespace of the operator; empty is that of the agent's Pod or of the kubeconfig."""
     kubeconfig: kinds.OptionalPath = ""
     """File that says where the cluster is; empty is the Pod's own account, else kubectl's file."""
+    enable_pod_annotations: kinds.Switch = False
+    """Write the annotations of pods into events."""
+    deleted_pod_cache_size: kinds.PositiveCount = 1024
+    """How many pods are remembered after they are gone, for events that are still on their way."""
+    event_cache_retries: kinds.Count = 5
+    """How often event-cache-retry-delay passes before an event of a container whose pod is not
+    known goes on without it. The pod is not looked for at these times only: the event goes on as
+    soon as it is known. Upstream's default is 15."""
+    event_cache_retry_delay: kinds.Count = 1
+    """Seconds; upstream's default is 2."""
     export_directory: Annotated[kinds.OptionalPath, AfterValidator(_absolute)] = (
         "/var/run/cilium/tetragon"
     )

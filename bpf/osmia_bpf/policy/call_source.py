@@ -26,6 +26,7 @@ class CallSource(ProbeSource):
         facts: KernelFacts,
         *,
         uses_followers: bool,
+        workloads: str,
     ) -> None:
         super().__init__(
             hook,
@@ -38,6 +39,7 @@ class CallSource(ProbeSource):
         self._selectors = selectors
         self._facts = facts
         self._uses_followers = uses_followers
+        self._workloads = workloads
 
     @property
     def uses_process(self) -> bool:
@@ -48,6 +50,8 @@ class CallSource(ProbeSource):
     def begin(self) -> None:
         """Write `candidates`: the selectors whose early tests hold."""
         c = self.c
+        if self._workloads:
+            c.write(f"if (!{self._workloads})\n    return 0;")
         c.write("u32 tgid = bpf_get_current_pid_tgid() >> 32;")
         for value in self.values:
             if self.knows_number(value):

@@ -11,7 +11,7 @@ from osmia_api.yaml_document import YamlError, parse_document
 from osmia_bpf.policy.explain import explain_hook
 from osmia_bpf.policy.plan import plan
 from osmia_bpf.policy.problems import HookError
-from osmia_bpf.policy.validate import validate_scope
+from osmia_bpf.policy.scope import scope_of
 
 if TYPE_CHECKING:
     from osmia_bpf.policy.facts import KernelFacts
@@ -56,8 +56,7 @@ def check(text: str, facts: KernelFacts) -> Report:
         return Report("", (), error.problems, (), (), "")
     name = policy.metadata.name
     try:
-        validate_scope(policy)
-        planned = plan(policy.spec, facts)
+        planned = plan(policy.spec, facts, scope_of(policy))
     except HookError as error:
         return Report(name, (), _with_lines(text, [(error.path, error.message)]), (), (), "")
     failed = [(each.path, each.message) for each in planned.problems if not each.ignored]

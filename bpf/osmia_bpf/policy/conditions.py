@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from osmia_bpf.policy.argument_conditions import ArgumentConditions
 from osmia_bpf.policy.hook import RETURNED, Value
 from osmia_bpf.policy.process_conditions import ProcessConditions
+from osmia_bpf.policy.scope import scope_of_workloads
 from osmia_bpf.policy.text_tests import TextTests
 from osmia_bpf.policy.types import Family
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.facts import KernelFacts
     from osmia_bpf.policy.hook import Argument, ResolvedHook
     from osmia_bpf.policy.problems import Place
+    from osmia_bpf.policy.scope import Scope
 
 # What tests cost, in relation to one another.
 _NUMBER = 1
 _PID = 2
+_WORKLOADS = 2
 _CAPABILITIES = 3
 _NAMESPACES = 4
 _BINARY = 5
@@ -54,10 +57,20 @@ class Conditions:
     facts: KernelFacts
     lists: Mapping[str, tuple[str, ...]]
     texts: TextTests = field(default_factory=TextTests)
+    scopes: list[Scope] = field(default_factory=list)
+    """The workloads that the policy and its selectors are for, numbered as programs do."""
 
     def __post_init__(self) -> None:
         self.process = ProcessConditions(self.facts, self.texts)
         self._arguments = ArgumentConditions(self.facts.machine, self.lists, self.texts)
+
+    def workloads(self, scope: Scope) -> str:
+        """Return the test of whether the current task is in a workload; empty if any is meant."""
+        if scope.is_everything:
+            return ""
+        if scope not in self.scopes:
+            self.scopes.append(scope)
+        return f"in_scope(task, {self.scopes.index(scope)})"
 
     def of_selector(self, hook: ResolvedHook, selector: Selector, place: Place) -> SelectorTests:
         """Return a selector's tests. Raises `HookError` for what cannot be done."""
@@ -70,7 +83,9 @@ class Conditions:
             self._returned(hook, entry, tests, place / "matchReturnArgs" / at)
         tests.early += self._of_process(selector, place)
         if selector.match_workloads is not None:
-            (place / "matchWorkloads").fail("not supported by this version")
+            test = self.workloads(scope_of_workloads(selector.match_workloads))
+            if test:
+                tests.early.append((_WORKLOADS, test))
         tests.sort()
         return tests
 

@@ -60,8 +60,16 @@ class KernelFacts:
     kallsyms: Path = KALLSYMS
     modules_btf: Path = VMLINUX.parent
     """Where the types of the kernel's modules are."""
+    cgroup_v1_controller: str = ""
+    """Whose v1 hierarchy, if one is mounted, names the containers."""
     root: Path = Path("/")
     """Below it are the files of the host, for uprobes."""
+
+    def cgroup_v1_subsystem(self) -> int | None:
+        """Return the number of the v1 controller in this kernel, None if there is none."""
+        if not self.cgroup_v1_controller:
+            return None
+        return self.btf.enumerator("cgroup_subsys_id", f"{self.cgroup_v1_controller}_cgrp_id")
 
     @classmethod
     def running(cls, btf_path: Path = VMLINUX) -> KernelFacts:

@@ -19,9 +19,10 @@ from osmia_bpf.policy.schema import (
     HookSchema,
     PolicySchema,
 )
+from osmia_bpf.policy.scope import EVERYTHING, Scope
 from osmia_bpf.policy.selector_plan import SelectorPlan
 from osmia_bpf.policy.source import HookSource
-from osmia_bpf.policy.task_fields import TASK_FIELDS
+from osmia_bpf.policy.task_fields import CGROUP_FIELDS, TASK_FIELDS
 from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
 from osmia_bpf.programs import c_source
 
@@ -54,6 +55,9 @@ class Plan:
     def fields(self) -> dict[str, tuple[str, ...]]:
         """The fields of kernel structs that the C needs."""
         fields = {name: list(members) for name, members in TASK_FIELDS.items()}
+        if self.conditions.scopes:
+            for name, members in CGROUP_FIELDS.items():
+                fields[name] = [*fields.get(name, ()), *members]
         for argument in self._arguments():
             for name, members in argument.type.fields.items():
                 known = fields.setdefault(name, [])
@@ -83,6 +87,7 @@ class Plan:
                 FollowerSchema(follower.binaries, follower.pids, follower.namespaced)
                 for follower in self.conditions.process.followers
             ),
+            scopes=tuple(self.conditions.scopes),
             uses_processes=self.conditions.process.uses_processes,
             enforces=any(
                 number in ENFORCING
@@ -122,16 +127,26 @@ class Plan:
         files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h", "data.h"]
         if self.conditions.process.uses_processes:
             files.append("processes.h")
+        shared = []
+        if self.conditions.scopes:
+            defines["SCOPES"] = len(self.conditions.scopes)
+            if (subsystem := facts.cgroup_v1_subsystem()) is not None:
+                defines["CGROUP_V1_SUBSYSTEM"] = subsystem
+            files.append("scope.h")
+            shared.append("cgroup.h")
         parts = [f"#define {name} {value}\n" for name, value in defines.items()]
         parts += [_QUIET, struct_definitions(facts.btf, self.fields), c_source("read.h")]
-        parts += [c_source(f"policy/{name}") for name in files]
+        for name in files:
+            parts.append(c_source(f"policy/{name}"))
+            if name == "task.h":
+                parts += map(c_source, shared)
         parts += self.conditions.texts.functions
         parts += [hook.text() for hook in self.hooks]
         return "\n".join(parts)
 
 
-def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:
-    """Return how a policy is done on a kernel.
+def plan(spec: TracingPolicySpec, facts: KernelFacts, scope: Scope = EVERYTHING) -> Plan:
+    """Return how a policy is done on a kernel; `scope` is what the whole policy applies to.
 
     Raises `HookError` if the policy as a whole makes no sense. A hook that cannot be done becomes
     one of the plan's problems; the others are not affected.
@@ -152,6 +167,7 @@ def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:
         prefer_override_return=options.get(_METHOD_OPTION) == "override-return",
     )
     conditions = Conditions(facts, list_values)
+    workloads = conditions.workloads(scope)
     hooks: list[HookSource] = []
     selectors = 0
     for section, place, model in hooks_of(spec):
@@ -166,6 +182,7 @@ def plan(spec: TracingPolicySpec, facts: KernelFacts) -> Plan:
                     selectors,
                     facts,
                     uses_followers=bool(conditions.process.followers),
+                    workloads=workloads,
                 )
                 sources.append(source)
                 selectors += max(1, len(source.selectors))

@@ -31,6 +31,8 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     override_return: bool = False
     host_namespaces: dict[str, int] = msgspec.field(default_factory=dict)
     """Inode numbers of the host's namespaces, by names as in the contract's matchNamespaces."""
+    cgroup_v1_controller: str = ""
+    """Whose v1 hierarchy, if one is mounted, names the containers; empty for cgroup v2 alone."""
     tracefs: str = _TRACEFS
 
     def facts(self, btf: Btf, kinds: tuple[ProgramKind, ...]) -> KernelFacts:
@@ -43,6 +45,7 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
             kinds=frozenset(kinds),
             override_return=self.override_return,
             host_namespaces=self.host_namespaces,
+            cgroup_v1_controller=self.cgroup_v1_controller,
             tracefs=Path(self.tracefs),
         )
 
@@ -54,15 +57,14 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         from osmia_api.tracing_policy import InvalidObjectError, load_policy  # noqa: PLC0415 - as above
         from osmia_bpf.policy.plan import plan  # noqa: PLC0415 - as above
         from osmia_bpf.policy.problems import HookError  # noqa: PLC0415 - as above
-        from osmia_bpf.policy.validate import validate_scope  # noqa: PLC0415 - as above
+        from osmia_bpf.policy.scope import scope_of  # noqa: PLC0415 - as above
 
         schema = PolicySchema()
         try:
             policy = load_policy(self.text)
             metadata = policy.metadata
             schema = PolicySchema(name=metadata.name, namespace=metadata.namespace)
-            validate_scope(policy)
-            planned = plan(policy.spec, self.facts(btf, kinds))
+            planned = plan(policy.spec, self.facts(btf, kinds), scope_of(policy))
         except (InvalidObjectError, HookError) as error:
             schema = msgspec.structs.replace(schema, error=str(error))
             return Source(text="", programs=(), details=msgspec.msgpack.encode(schema), keep=False)

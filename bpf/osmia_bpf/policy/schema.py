@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from osmia_bpf.policy.scope import Scope  # noqa: TC001 - msgspec looks at it
+
 
 class ArgumentSchema(msgspec.Struct, frozen=True):
     """One argument of a hook's records."""
@@ -83,6 +85,8 @@ class PolicySchema(msgspec.Struct, frozen=True, kw_only=True):
     hooks: tuple[HookSchema, ...] = ()
     problems: tuple[HookProblem, ...] = ()
     followers: tuple[FollowerSchema, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    """Workloads that it or its selectors are for, numbered as its programs do."""
     uses_processes: bool = False
     """Its programs look up the map of processes."""
     enforces: bool = False

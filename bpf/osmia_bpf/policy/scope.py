@@ -61,12 +61,17 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             return not self.host
         return self.host and not self.pods and not self.containers
 
+    @property
+    def is_host(self) -> bool:
+        """Whether it is the host alone, which can be told without knowing any pod."""
+        return not self.namespace and self.pods is None and self.containers is None
+
     def has_pod(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Tell whether containers of a pod can belong to it."""
         if self.namespace and namespace != self.namespace:
             return False
-        if not self.namespace and self.pods is None and self.containers is None:
-            return False  # the host alone
+        if self.is_host:
+            return False
         seen = {**labels, POD_NAMESPACE: namespace}
         return all(each.holds(seen) for each in self.pods or ())
 

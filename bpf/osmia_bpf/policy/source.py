@@ -29,13 +29,23 @@ class HookSource:
         facts: KernelFacts,
         *,
         uses_followers: bool,
+        workloads: str = "",
     ) -> None:
-        """`first_selector` is its first selector's number among all of the policy."""
+        """`first_selector` is its first selector's number among all of the policy.
+
+        `workloads` is the test of whether the policy is for the current task, empty if it is for
+        all.
+        """
         self.hook = hook
         self.selectors = selectors
         self.first_selector = first_selector
         self.call = CallSource(
-            hook, selectors, first_selector, facts, uses_followers=uses_followers
+            hook,
+            selectors,
+            first_selector,
+            facts,
+            uses_followers=uses_followers,
+            workloads=workloads,
         )
         self.at_return: ReturnSource | None = None
         if hook.returned is not None and hook.return_kind is not None:

@@ -1,4 +1,4 @@
-"""The fields of kernel structs that `c/policy/task.h` reads."""
+"""The fields of kernel structs that `c/policy/task.h` and `c/cgroup.h` read."""
 
 from __future__ import annotations
 
@@ -12,4 +12,12 @@ TASK_FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "cred": ("cap_permitted", "cap_effective", "cap_inheritable", "user_ns"),
     **NAMESPACE_FIELDS,
+}
+
+CGROUP_FIELDS: dict[str, tuple[str, ...]] = {
+    "task_struct": ("cgroups",),
+    "css_set": ("subsys", "dfl_cgrp"),
+    "cgroup_subsys_state": ("cgroup",),
+    "cgroup": ("kn", "level", "root"),
+    "kernfs_node": ("id",),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from osmia_bpf.policy.problems import Place
 
 if TYPE_CHECKING:
-    from osmia_api.tracing_policy import Policy, TracingPolicySpec
+    from osmia_api.tracing_policy import TracingPolicySpec
     from osmia_api.tracing_policy.hooks import Hook
     from osmia_api.tracing_policy.selectors import Selector
 
@@ -50,29 +50,6 @@ def hooks_of(spec: TracingPolicySpec) -> list[tuple[str, Place, Hook]]:
         for section in SECTIONS
         for at, hook in enumerate(getattr(spec, section))
     ]
-
-
-def validate_scope(policy: Policy) -> None:
-    """Raise `HookError` for a policy that applies to some workloads only.
-
-    Which workload a process is of is not known in the kernel: such a policy would apply to all.
-    """
-    if policy.kind == "TracingPolicyNamespaced":
-        Place(("kind",)).fail(
-            "TracingPolicyNamespaced is not supported by this version: it would apply to"
-            " processes outside its namespace"
-        )
-    spec = policy.spec
-    selectors = {
-        "podSelector": spec.pod_selector,
-        "containerSelector": spec.container_selector,
-        "hostSelector": spec.host_selector,
-    }
-    for name, given in selectors.items():
-        if given is not None:
-            Place(("spec", name)).fail(
-                "not supported by this version: the policy would apply to all processes"
-            )
 
 
 def validate(spec: TracingPolicySpec) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from osmia_agent.kube.pod_message import KnownContainer
 from osmia_agent.process.cgroups import CgroupPlace
 from osmia_agent.process.identity import ImageKey
 from osmia_agent.process.image import ProcessImage
-from osmia_agent.process.pods import KnownContainer, PodIdentity, is_probe
+from osmia_agent.process.pods import PodIdentity, is_probe
 from osmia_events.model import Container, Pod, Process
 
 ONE, TWO, OUTER = "1" * 31, "2" * 31, "3" * 31

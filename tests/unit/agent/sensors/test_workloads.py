@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from osmia_agent.kube.pod_message import KnownContainer
 from osmia_agent.process.cgroups import CgroupPlace
-from osmia_agent.process.pods import KnownContainer
 from osmia_agent.sensors.selections import HOST, MAX_POLICIES
 from osmia_agent.sensors.workloads import Announced, TooManyScopesError, Workloads, repository
 from osmia_bpf.policy.scope import Requirement, Scope

@@ -1,0 +1,146 @@
+"""Policies for some workloads only, decided in the kernel: real containers, real signals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from functools import partial
+
+import pytest
+
+from tests.bpf.agent import wait_until
+from tests.containers.runtime import PodSpec
+
+# The third argument of kill(2)'s tracepoint is the signal: this number is sent by these tests only.
+PROBE_SIGNAL = 60
+
+
+def policy(name, namespace="", more=(), action="Sigkill", **spec):
+    """A policy that meets those who send themselves the signal of the tests."""
+    selector = {
+        "matchArgs": [{"index": 6, "operator": "Equal", "values": [str(PROBE_SIGNAL)]}],
+        "matchActions": [{"action": action}],
+    }
+    kind = "TracingPolicyNamespaced" if namespace else "TracingPolicy"
+    return {
+        "apiVersion": "cilium.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, **({"namespace": namespace} if namespace else {})},
+        "spec": {
+            **spec,
+            "tracepoints": [
+                {
+                    "subsystem": "syscalls",
+                    "event": "sys_enter_kill",
+                    "args": [{"index": 6, "type": "uint64"}],
+                    "selectors": [{**selector, **dict(more)}],
+                }
+            ],
+        },
+    }
+
+
+@pytest.fixture
+def with_policies(tmp_path, start_agent):
+    """Start an agent with these policies, in force when this returns."""
+
+    def start(*policies, options=()):
+        folder = tmp_path / "policies"
+        folder.mkdir()
+        for each in policies:
+            (folder / f"{each['metadata']['name']}.yaml").write_text(json.dumps(each))
+        return start_agent("--tracing-policy-dir", str(folder), *options)
+
+    return start
+
+
+def container_of(node, name, namespace="default", container="main", **labels):
+    spec = [{"name": container, "image": "docker.io/library/busybox:latest"}]
+    pod = node.add(PodSpec(name, namespace, labels, containers=spec))
+    running = node.container(pod, "/bin/sleep", "600")
+    running.run()
+    node.tell(pod, container, running)
+    return pod, running
+
+
+def is_killed(container):
+    """Whether a process that sends the signal is killed for it."""
+    try:
+        container.execute("/bin/bash", "-c", "trap '' 60; kill -60 $$; exit 0")
+    except AssertionError:
+        return True
+    return False
+
+
+def becomes(container, *, killed):
+    wait_until(lambda: is_killed(container) is killed, 5, f"killed: {killed}")
+
+
+def test_namespaced_policy_kills_in_its_namespace_only(node, with_policies):
+    agent = with_policies(policy("no-signal", "prod"))
+    _, inside = container_of(node, "web", "prod")
+    _, outside = container_of(node, "web", "staging")
+    becomes(inside, killed=True)
+    assert not is_killed(outside)
+    script = f"trap '' {PROBE_SIGNAL}; kill -{PROBE_SIGNAL} $$"
+    assert subprocess.run(["/bin/bash", "-c", script], check=False).returncode == 0
+    events = wait_until(
+        lambda: [e["process_tracepoint"] for e in agent.events() if "process_tracepoint" in e],
+        10,
+        "an event",
+    )
+    assert {each["process"]["pod"]["namespace"] for each in events} == {"prod"}
+    assert {each["policy_name"] for each in events} == {"no-signal"}
+    assert {each["action"] for each in events} == {"KPROBE_ACTION_SIGKILL"}
+
+
+def test_labels_that_change(node, with_policies):
+    with_policies(policy("strict", podSelector={"matchLabels": {"tier": "strict"}}))
+    pod, running = container_of(node, "web", tier="loose")
+    assert not is_killed(running)
+    node.label(pod, tier="strict")
+    becomes(running, killed=True)
+    node.label(pod, tier="loose")
+    becomes(running, killed=False)
+
+
+def test_containers_and_host(node, with_policies):
+    with_policies(
+        policy(
+            "side-only",
+            containerSelector={
+                "matchExpressions": [{"key": "name", "operator": "In", "values": ["side"]}]
+            },
+        ),
+        policy("host-only", hostSelector={}, action="Post"),
+    )
+    _, main = container_of(node, "one", container="main")
+    _, side = container_of(node, "two", container="side")
+    becomes(side, killed=True)
+    assert not is_killed(main)
+
+
+def test_workloads_of_a_selector(node, with_policies):
+    workloads = {"matchWorkloads": {"podSelector": {"matchLabels": {"app": "db"}}}}
+    with_policies(policy("some", more=workloads))
+    _, database = container_of(node, "db", app="db")
+    _, web = container_of(node, "web", app="web")
+    becomes(database, killed=True)
+    assert not is_killed(web)
+
+
+def test_container_whose_first_act_is_forbidden(node, with_policies):
+    """The pod's object is there: its cgroup's path is enough to know it by."""
+    with_policies(policy("no-signal", "prod"))
+    pod = node.add(PodSpec("fast", "prod"))
+    time.sleep(1)
+    script = f"trap '' {PROBE_SIGNAL}; kill -{PROBE_SIGNAL} $$; exec /bin/sleep 600"
+    for _ in range(5):
+        container = node.container(pod, "/bin/bash", "-c", script)
+        container.run()
+        wait_until(partial(_has_ended, container), 5, "the end of the container")
+
+
+def _has_ended(container):
+    return container.status() == "stopped"
