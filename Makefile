@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test test-cluster test-chart test-kernels lint chart bench clean
+.PHONY: setup setup-test run test test-cluster test-containers test-chart test-kernels lint chart bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -15,10 +15,14 @@ run: setup                     ## stream this machine's process events to the te
 	@scripts/run $(ARGS)
 
 test: setup-test               ## unit tests, and live BPF tests on this kernel
-	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/chart $(ARGS)
+	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/containers --ignore=tests/chart $(ARGS)
 
 test-cluster: setup-test       ## operator and agents against a real API server
 	$(BIN)/pytest -n 3 tests/cluster $(ARGS)
+
+test-containers: setup-test    ## pods and policies with real containers (runc), an API server and an agent
+	scripts/apt-install runc busybox-static
+	$(BIN)/pytest tests/containers $(ARGS)
 
 test-chart: setup-test         ## the Helm chart, with the real Helm and a real API server
 	$(BIN)/pytest tests/chart $(ARGS)

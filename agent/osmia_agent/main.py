@@ -270,6 +270,8 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
     """Attach the base sensor and begin to load policies; return the loop that reads them."""
     settings, health = parts.settings, parts.health
     procfs = ProcFs(Path(settings.procfs))
+    if (warning := procfs.foreign()) is not None:
+        logger.warning("%s", warning)
     sensor = base_sensor(settings, procfs)
     parts.stack.callback(sensor.close)
     health.programs_attached()

@@ -24,6 +24,7 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 _KERNEL_THREAD = 0x00200000
 _INIT = 1
+_INITIAL_PID_NAMESPACE = 0xEFFFFFFC
 _KERNEL_THREADS = 2
 _READ_BYTES = 65536
 _STATUS_LINE = re.compile(rb"^(Uid|Gid|NSpid|CapInh|CapPrm|CapEff):\t(.*)$", re.MULTILINE)
@@ -110,6 +111,21 @@ class ProcFs:
         """
         first = self.namespaces(_INIT)
         return first if first.mnt else self.namespaces(_KERNEL_THREADS)
+
+    def foreign(self) -> str | None:
+        """Return why this is not the host's /proc; None if it is, or if that cannot be told.
+
+        The kernel's records bear the host's process ids, so another namespace's /proc would tell of
+        other processes.
+        """
+        found = self.namespaces(_INIT).pid or self.namespaces(_KERNEL_THREADS).pid
+        if found in (0, _INITIAL_PID_NAMESPACE):
+            return None
+        return (
+            f"procfs: {self.path} is not the host's: the pid namespace of its process 1 is {found},"
+            f" the initial one is {_INITIAL_PID_NAMESPACE}; processes that were there before the"
+            " agent are not found there, or are taken for others: mount the host's /proc"
+        )
 
     def executable(self, tgid: int) -> bytes:
         """Read the path of the executable file."""

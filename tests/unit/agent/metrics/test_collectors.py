@@ -26,6 +26,7 @@ from osmia_agent.metrics.sources import (
 )
 from osmia_agent.server.streams import StreamStatistics
 from osmia_events.model import Event, Process, ProcessExec
+from tests.unit.agent.metrics.test_waits import WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,6 +202,7 @@ def test_open_metrics_is_well_formed(events: EventCounter) -> None:
         *("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES),
         policies=lambda: POLICIES,
         streams=StreamStatistics,
+        waits=lambda: WAITS,
     )
     text = generate_openmetrics(make_registry(sources)).decode()
     families = {family.name: family for family in parse_openmetrics(text)}
@@ -214,6 +216,7 @@ def test_every_metric_is_documented(events: EventCounter) -> None:
         *("1", events, lambda: PIPELINES, lambda: KERNEL, lambda: PROCESSES),
         policies=lambda: POLICIES,
         streams=StreamStatistics,
+        waits=lambda: WAITS,
     )
     whole = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text()
     text = whole.partition("\n## The operator\n")[0]

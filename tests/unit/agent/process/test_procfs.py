@@ -133,3 +133,16 @@ def test_any_content(tmp_path_factory: pytest.TempPathFactory, content: bytes, n
     fuzzed = ProcFs(root)
     fuzzed.stat(5)
     fuzzed.status(5)
+
+
+@pytest.mark.parametrize(
+    ("inode", "is_foreign"), [(4026531836, False), (4026532500, True), (None, False)]
+)
+def test_procfs_of_another_pid_namespace(tmp_path, inode, is_foreign):
+    folder = tmp_path / "1" / "ns"
+    folder.mkdir(parents=True)
+    if inode:
+        (folder / "pid").symlink_to(f"pid:[{inode}]")
+    found = ProcFs(tmp_path).foreign()
+    assert (found is not None) is is_foreign
+    assert found is None or str(inode) in found
