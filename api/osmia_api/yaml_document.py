@@ -113,8 +113,12 @@ def parse_document(text: str | bytes) -> Document:
         return Document(_Composer(events).document())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
         what = error.problem or error.context or "unreadable"
-        raise YamlError(f"not valid YAML: {what}", mark.line + 1 if mark else 1) from None
+        # libyaml 0.2.6 has a limit of its own, far above ours, before it gives the first event.
+        if what == "exceeded maximum nesting depth":
+            raise _too_deep(line) from None
+        raise YamlError(f"not valid YAML: {what}", line) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line = before.count("\n") if isinstance(before, str) else before.count(b"\n")
@@ -150,7 +154,7 @@ class _Composer:
     def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + 1
         if depth > MAX_DEPTH:
-            raise YamlError(f"nested more than {MAX_DEPTH} levels deep", line)
+            raise _too_deep(line)
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise YamlError(f"*{event.anchor} has no anchor, or is part of it", line)
@@ -290,3 +294,7 @@ def _json_number(value: object, line: int) -> object:
     if not math.isfinite(value):
         raise YamlError("infinities and NaN cannot be expressed in JSON", line)
     return int(value) if value.is_integer() and abs(value) < _WHOLE_LIMIT else value
+
+
+def _too_deep(line: int) -> YamlError:
+    return YamlError(f"nested more than {MAX_DEPTH} levels deep", line)

@@ -114,8 +114,8 @@ class Settings(BaseModel):
     policy."""
 
     enable_k8s_api: Annotated[kinds.Switch, Group("Kubernetes")] = False
-    """Take policies and export pipelines from the cluster, report what became of them, and write into
-    events which pod a process runs in."""
+    """Take policies and export pipelines from the cluster, report what became of them, and write
+    into events which pod a process runs in."""
     node_name: kinds.Text = ""
     """Name of the Node; empty is NODE_NAME, else HUBBLE_NODE_NAME, else the host name."""
     namespace: kinds.Text = ""

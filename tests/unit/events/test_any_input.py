@@ -21,7 +21,8 @@ from osmia_events.json_decoder import JsonDecoder
 from osmia_events.json_encoder import JsonEncoder
 from osmia_events.labels import SelectorError, parse_selector
 from osmia_events.model import EVENT_BODIES, Event
-from osmia_events.protobuf import from_protobuf, to_protobuf
+from osmia_events.protobuf import to_protobuf
+from osmia_events.protobuf_decoder import from_protobuf
 from osmia_events.regex import RegexError, compile_pattern
 from osmia_events.rfc3339 import parse_ns
 from tests.strategies import every_field

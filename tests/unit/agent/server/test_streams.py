@@ -3,7 +3,7 @@ import asyncio
 from osmia_agent.server.streams import StreamHub
 from osmia_events.config import PipelineConfig, parse_pipeline, parse_redaction_filters
 from osmia_events.model import Event, Process, ProcessExec
-from osmia_events.protobuf import from_protobuf
+from osmia_events.protobuf_decoder import from_protobuf
 
 SECRET = parse_redaction_filters('{"redact": ["(secret)"]}')
 
