@@ -63,7 +63,7 @@ def test_broken_policies_are_refused_with_the_place(facts, path):
 
 
 def test_a_module_without_types(facts):
-    argument = "{index: 0, type: int, btfType: x, btfTypeModule: no_such, resolve: y}"
+    argument = "{index: 0, type: int, btfType: x, btfTypeModule: no_such, resolve: 'y'}"
     text = (
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: x}\n"
         "spec:\n  tracepoints:\n"
