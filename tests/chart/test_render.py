@@ -126,7 +126,7 @@ def test_the_agent_knows_its_options(helm: Helm, tmp_path: Path, name: str) -> N
     arguments = container(one(objects, "DaemonSet", "osmia"), "osmia")["args"]
     given = [each.replace("/etc/osmia/options", str(tmp_path)) for each in arguments]
     loaded = load_settings(given, {})
-    assert loaded.warnings == []
+    assert not loaded.warnings
 
 
 def test_names_follow_nameOverride(helm: Helm) -> None:  # noqa: N802 - the value's name

@@ -135,11 +135,10 @@
 - name: export
   mountPath: {{ .Values.exportDirectory | quote }}
 {{- end }}
-{{- if $agent.grpc.enabled }}
-# The gRPC socket and its address, for the command line on the node.
+# The gRPC socket and its address, for the command line on the node; the pid file, so that no second
+# agent starts.
 - name: run
   mountPath: {{ $agent.runDirectory | quote }}
-{{- end }}
 # The compile child works there.
 - name: tmp
   mountPath: /tmp
@@ -189,10 +188,8 @@
 - name: export
   hostPath: {path: {{ .Values.exportDirectory | quote }}, type: DirectoryOrCreate}
 {{- end }}
-{{- if $agent.grpc.enabled }}
 - name: run
   hostPath: {path: {{ $agent.runDirectory | quote }}, type: DirectoryOrCreate}
-{{- end }}
 - name: tmp
   emptyDir: {}
 {{- if and $agent.grpc.enabled $agent.grpc.tls.enabled }}

@@ -27,6 +27,7 @@ metrics-label-filter: {{ $agent.prometheus.metricsLabelFilter | quote }}
 metrics-server: {{ include "osmia.agent.metricsAddress" . | quote }}
 process-cache-size: {{ $agent.processCacheSize | toString | quote }}
 procfs: /procRoot
+run-dir: {{ $agent.runDirectory | quote }}
 {{- if $agent.grpc.enabled }}
 server-address: {{ $agent.grpc.address | quote }}
 {{- if $agent.grpc.tls.enabled }}
