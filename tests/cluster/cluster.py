@@ -148,11 +148,12 @@ class Cluster:
         self._nodes.append(node)
         return self._started(command, self.directory / f"{node}.log", POD_UID=pod_uid)
 
-    def start_real_agent(self, node: str, *options: str) -> Process:
+    def start_real_agent(self, node: str, *options: str, token: str = "") -> Process:
         """The agent itself, with this machine's kernel."""
+        kubeconfig = self.kubeconfig_of(token) if token else self.kubeconfig
         command = [sys.executable, "-m", "osmia_agent.main", "--enable-k8s-api"]
         command += ["--node-name", node, "--namespace", self.namespace]
-        command += ["--kubeconfig", str(self.kubeconfig), "--server-address", ""]
+        command += ["--kubeconfig", str(kubeconfig), "--server-address", ""]
         command += ["--bpf-lib", str(self.directory / "bpf-lib"), "--tracing-policy-dir", ""]
         command += ["--run-dir", str(self.directory / f"run-{node}")]
         command += ["--export-directory", str(self.directory / "export"), *options]

@@ -76,7 +76,7 @@ def test_roles_are_sufficient_and_minimal(own_server: ApiServer, own_cluster: Cl
     cluster.apply(node("node-a"))
     webhook = ("--webhook", "--webhook-address", f"127.0.0.1:{free_port()}")
     operator = cluster.start_operator("first", *webhook, token=f"sa:{namespace}:op")
-    agent = cluster.start_agent("node-a", token=f"sa:{namespace}:ag")
+    agent = cluster.start_real_agent("node-a", token=f"sa:{namespace}:ag")
     sources = (policy("web"), namespaced_policy("web", namespace), export_config("web"))
     cluster.apply(*sources)
     for source in ("tracingpolicy/web", "exportconfig/web"):
