@@ -145,7 +145,8 @@ class CompileService:
         if done is None:
             status, said = self._worker.end()
             self._worker = None
-            return status or 1, said
+            # A signal's number is negative.
+            return abs(status) or 1, said
         return 0, done
 
     def _end_worker(self) -> None:
