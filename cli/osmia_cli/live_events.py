@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import stat
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from osmia_cli.connection.event_stream import stream_events, stream_events_again
+from osmia_cli.interruption import run_until_told
 from osmia_cli.stream import Tally, write_all
 from osmia_events.decode_error import DecodeError
 from osmia_events.protobuf_decoder import ProtobufDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable
 
     from osmia_cli.connection.settings import ConnectionSettings
     from osmia_events.model import Event
@@ -41,7 +38,7 @@ def print_live_events(
         stream = stream_events(settings, request)
     else:
         stream = stream_events_again(settings, request, reconnect_wait_s, tell)
-    asyncio.run(_until_told(_print(stream, encode, tally)))
+    run_until_told(_print(stream, encode, tally))
     return tally
 
 
@@ -63,29 +60,3 @@ async def _print(
                 tally.without_form += 1
             elif not write_all(_STDOUT, line):
                 return
-
-
-async def _until_told(work: Coroutine[None, None, None]) -> None:
-    """Do the work until it ends, a signal asks to end, or nobody reads the output any more.
-
-    A second signal ends the process, also while it waits for a reader.
-    """
-    loop = asyncio.get_running_loop()
-    task = asyncio.create_task(work)
-
-    def end(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
-        signal.signal(number, signal.SIG_DFL)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end, number)
-    if stat.S_ISFIFO(os.fstat(_STDOUT).st_mode):
-        # The writing end of a pipe is readable when the other end is gone.
-        loop.add_reader(_STDOUT, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
-    finally:
-        loop.remove_reader(_STDOUT)

@@ -18,13 +18,16 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # One line for each command: where it is.
 _COMMANDS = {
+    "completion": "completion:completion",
     "eventlog": "eventlog:eventlog",
+    "explain": "explain.command:explain",
     "exportconfig": "exportconfig.commands:exportconfig",
     "filter": "filter:filter_command",
     "getevents": "getevents:getevents",
     "info": "info:info",
     "loglevel": "loglevel:loglevel",
     "policy": "policy:policy",
+    "probe": "probe:probe",
     "sensors": "sensors:sensors",
     "status": "status:status",
     "tracingpolicy": "tracingpolicy.commands:tracingpolicy",
