@@ -18,6 +18,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # One line for each command: where it is.
 _COMMANDS = {
+    "bugtool": "bugtool.command:bugtool",
     "completion": "completion:completion",
     "eventlog": "eventlog:eventlog",
     "explain": "explain.command:explain",
@@ -30,7 +31,9 @@ _COMMANDS = {
     "probe": "probe:probe",
     "sensors": "sensors:sensors",
     "status": "status:status",
+    "top": "top.command:top",
     "tracingpolicy": "tracingpolicy.commands:tracingpolicy",
+    "tree": "tree.command:tree",
     "version": "version:version",
 }
 _ALIASES = {"log": "loglevel", "tp": "tracingpolicy"}

@@ -41,7 +41,6 @@ def test_without_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_probe_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     # A package that is there, and has no `main` to run.
     monkeypatch.setattr(kernel_features, "_AGENT", "json")
-    with pytest.raises(
-        click.ClickException, match=r"osmia-agent probe: .*No module named json\.main"
-    ):
+    complaint = r"osmia-agent probe: .*No module named json\.main"
+    with pytest.raises(click.ClickException, match=complaint):
         kernel_features.probe_features()
