@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,7 +149,9 @@ def _interruption() -> Iterator[int]:
         os.write(writer, b"x")
         signal.signal(number, signal.SIG_DFL)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    # Only the main thread is told of signals.
+    is_told = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if is_told else ()
     before = [signal.signal(number, end) for number in numbers]
     try:
         yield reader

@@ -1,0 +1,97 @@
+"""Events for commands that look at them as a whole: recorded, piped in, or of an agent."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+
+from osmia_cli.recording import RecordingError, read_recording
+from osmia_cli.stream import Tally, copy_events, read_chunks
+from osmia_cli.terminal import is_stream
+from osmia_events.config import parse_pipeline
+from osmia_events.decode_error import DecodeError
+from osmia_events.filters import FilterSet
+from osmia_events.json_decoder import JsonDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from osmia_cli.connection.settings import ConnectionSettings
+    from osmia_events.model import Event
+
+    Take = Callable[[Sequence[Event]], object]
+
+_STDIN, _STDOUT = 0, 1
+
+
+@dataclass(slots=True)
+class Feed:
+    """Where events come from, and which of them are wanted."""
+
+    files: tuple[Path, ...]
+    settings: ConnectionSettings
+    wanted: dict[str, Any]
+    """Conditions of one filter, as the configuration has them; empty: all events."""
+    is_live: bool = field(init=False)
+    """Whether an agent is asked: without files, and with nothing on standard input."""
+
+    def __post_init__(self) -> None:
+        self.is_live = not self.files and not is_stream(_STDIN)
+
+    def read_recorded(self, take: Take, source: int = _STDIN) -> Tally:
+        """Hand on the events of the files, or of `source`; return what was left out.
+
+        Raises ClickException, also for conditions that make no sense.
+        """
+        passes = FilterSet(self._config.allow_list, ()).passes
+        tally = Tally()
+
+        def export(events: Sequence[Event]) -> tuple[()]:
+            take([event for event in events if passes(event.body)])
+            return ()
+
+        decode = JsonDecoder().decode
+        size = self.settings.max_recv_size
+        try:
+            inputs = [read_recording(path, _STDOUT, lambda _: None) for path in self.files]
+            for chunks in inputs or [read_chunks(source, _STDOUT)]:
+                copy_events(chunks, _STDOUT, decode, export, max_line_bytes=size, tally=tally)
+        except RecordingError as error:
+            raise click.ClickException(str(error)) from None
+        return tally
+
+    async def follow(self, take: Take) -> None:
+        """Hand on the events of the agent until it ends the stream. Raises ClickException."""
+        from osmia_cli.connection.event_stream import stream_events  # noqa: PLC0415 - grpc is slow
+        from osmia_cli.events_request import events_request  # noqa: PLC0415 - see above
+        from osmia_events.protobuf_decoder import ProtobufDecoder  # noqa: PLC0415 - see above
+
+        decode = ProtobufDecoder().decode
+        stream: AsyncGenerator[bytes, None] = stream_events(
+            self.settings, events_request(self._config)
+        )
+        async with aclosing(stream):
+            async for data in stream:
+                try:
+                    take((decode(data),))
+                except DecodeError:
+                    continue
+
+    def check(self) -> None:
+        """Raise ClickException for conditions that make no sense."""
+        _ = self._config
+
+    @property
+    def _config(self) -> Any:
+        from osmia_events.config_errors import ConfigError  # noqa: PLC0415 - with its user
+
+        try:
+            return parse_pipeline({"allow_list": [self.wanted] if self.wanted else []})
+        except ConfigError as error:
+            reasons = "; ".join(problem.reason for problem in error.problems)
+            raise click.ClickException(reasons) from None

@@ -1,0 +1,69 @@
+"""The rates, printed once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from osmia_cli.interruption import run_until_told
+from osmia_cli.tables import align, to_json
+from osmia_cli.top.model import DIMENSIONS, TopModel
+from osmia_cli.top.vitals import Vitals, VitalsReader
+
+if TYPE_CHECKING:
+    from osmia_cli.event_feed import Feed
+
+_ROWS = 20
+
+
+def report(feed: Feed, seconds: float, output: str) -> str:
+    """Watch the feed and return the rates as text or JSON. Raises ClickException."""
+    model = TopModel()
+    if feed.is_live:
+        started_s = time.monotonic()
+        run_until_told(feed.follow(model.add_all), seconds)
+        duration_s: float | None = max(time.monotonic() - started_s, 0.001)
+        vitals = VitalsReader(feed.settings).read()
+    else:
+        feed.read_recorded(model.add_all)
+        duration_s, vitals = None, Vitals()
+    rates = {dimension: model.overall(dimension, duration_s) for dimension in DIMENSIONS}
+    if output == "json":
+        return to_json(_as_object(model, rates, vitals))
+    return "\n\n".join(_as_text(model, rates, vitals))
+
+
+def _as_object(
+    model: TopModel, rates: dict[str, list[tuple[str, float]]], vitals: Vitals
+) -> dict[str, Any]:
+    return {
+        "events": model.events,
+        "rates": {
+            name: {key: round(rate, 3) for key, rate in values} for name, values in rates.items()
+        },
+        "agent": asdict(vitals),
+    }
+
+
+def _as_text(
+    model: TopModel, rates: dict[str, list[tuple[str, float]]], vitals: Vitals
+) -> list[str]:
+    parts = [summary(model.events, sum(rate for _, rate in rates["type"]), vitals)]
+    for name, values in rates.items():
+        if values:
+            rows = [(key, f"{rate:.1f}") for key, rate in values[:_ROWS]]
+            parts.append("\n".join(align([(name.upper(), "PER SECOND"), *rows])))
+    return parts
+
+
+def summary(events: int, rate: float, vitals: Vitals) -> str:
+    """Return one line on all events and the agent."""
+    told = [f"{events} events", f"{rate:.1f} per second"]
+    if vitals.kernel_lost is not None:
+        told.append(f"{vitals.kernel_lost} lost in the kernel")
+    if vitals.export_lost is not None:
+        told.append(f"{vitals.export_lost} lost in exports")
+    if vitals.memory_bytes is not None:
+        told.append(f"agent {vitals.memory_bytes / 1e6:.0f} MB")
+    return ", ".join(told)

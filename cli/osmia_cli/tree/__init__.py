@@ -1,0 +1,1 @@
+"""`osmia tree`: which process started which, how each ended, and where policies fired."""

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from osmia_cli.top.report import summary
+from osmia_cli.top.vitals import Vitals
+from osmia_events.protobuf import to_protobuf
+from tests.unit.cli.agent_server import END, AgentServer
+from tests.unit.cli.tree.test_command import EVENTS, TEXT
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Osmia
+
+
+def test_recorded(osmia: Osmia) -> None:
+    assert osmia("top", given=TEXT).stdout.decode() == (
+        "3 events, 3.0 per second\n\n"
+        "TYPE           PER SECOND\nprocess_exec   2.0\nprocess_exit   1.0\n\n"
+        "POD        PER SECOND\nshop/web   2.0\n(host)     1.0\n\n"
+        "BINARY     PER SECOND\n/bin/ls    2.0\n/bin/cat   1.0\n"
+    )
+
+
+def test_live(osmia: Osmia, agent: AgentServer) -> None:
+    for event in EVENTS:
+        agent.events.put(to_protobuf(event))
+    agent.events.put(END)
+    address = ("--server-address", agent.address)
+    told = json.loads(osmia("top", "-o", "json", "--pod", "w", *address, given=None).stdout)
+    assert told["events"] == 3
+    assert set(told["rates"]["type"]) == {"process_exec", "process_exit"}
+    assert told["agent"] == {"kernel_lost": None, "export_lost": None, "memory_bytes": None}
+    assert agent.requests["GetInfo"]
+
+
+def test_an_agent_that_is_not_there(osmia: Osmia) -> None:
+    result = osmia("top", "--server-address", "unix:///nowhere/s", "--retries", "0", given=None)
+    assert result.returncode == 1
+    assert b"no agent answers" in result.stderr
+
+
+def test_summary() -> None:
+    assert summary(5, 1.26, Vitals(0, 2, 51_400_000)) == (
+        "5 events, 1.3 per second, 0 lost in the kernel, 2 lost in exports, agent 51 MB"
+    )
