@@ -36,13 +36,13 @@ _COMMANDS = {
     "tree": "tree.command:tree",
     "version": "version:version",
 }
-_ALIASES = {"log": "loglevel", "tp": "tracingpolicy"}
+ALIASES = {"log": "loglevel", "tp": "tracingpolicy"}
 
 
 @click.group(
     cls=LazyGroup,
     table=_COMMANDS,
-    aliases=_ALIASES,
+    aliases=ALIASES,
     context_settings=_SETTINGS,
     params=connection_options(),
 )

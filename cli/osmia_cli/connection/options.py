@@ -21,7 +21,7 @@ def add_connection_options(command: click.Command) -> None:
     if isinstance(command, click.Group):
         for each in command.commands.values():
             add_connection_options(each)
-    elif not any(isinstance(each, _ConnectionOption) for each in command.params):
+    elif not any(map(is_connection_option, command.params)):
         command.params.extend(connection_options(hidden=True))
         command.epilog = command.epilog or _EPILOG.format(program="osmia")
 
@@ -29,6 +29,11 @@ def add_connection_options(command: click.Command) -> None:
 def connection_settings(context: click.Context) -> ConnectionSettings:
     """Return what the options say: those behind a command's name win over those before it."""
     return ConnectionSettings(**_given(context))
+
+
+def is_connection_option(parameter: click.Parameter) -> bool:
+    """Tell whether an option is one of these."""
+    return isinstance(parameter, _ConnectionOption)
 
 
 def connection_options(*, hidden: bool = False) -> list[click.Option]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _MAX_PROCESSES = 50_000
 _NO_ACTIONS = {KprobeAction.KPROBE_ACTION_UNKNOWN, KprobeAction.KPROBE_ACTION_POST}
+_ACTION_NAMES = {
+    action.value: action.name.removeprefix("KPROBE_ACTION_") for action in KprobeAction
+}
 
 
 @dataclass(eq=False, slots=True)
@@ -137,8 +140,7 @@ def _mark(body: Any) -> str:
     action = getattr(body, "action", KprobeAction.KPROBE_ACTION_UNKNOWN)
     done = ""
     if action not in _NO_ACTIONS:
-        name = action.name if isinstance(action, KprobeAction) else str(action)
-        done = f" {name.removeprefix('KPROBE_ACTION_')}"
+        done = f" {_ACTION_NAMES.get(action, action)}"
     return f"{policy}: {hook}{done}" if policy else f"{hook}{done}"
 
 

@@ -65,10 +65,16 @@ def test_what_fired() -> None:
     tree = tree_of(
         ProcessKprobe(process=caller, function_name="sys_open", policy_name="p", action=post),
         ProcessKprobe(process=caller, function_name="sys_open", policy_name="p", action=post),
-        ProcessKprobe(process=caller, function_name="sys_open", policy_name="p", action=kill),
+        ProcessKprobe(process=caller, function_name="sys_open", policy_name="p", action=kill.value),
+        ProcessKprobe(process=caller, function_name="sys_open", policy_name="p", action=99),
         ProcessTracepoint(process=caller, subsys="sched", event="x"),
     )
-    assert only(tree).fired == {"p: sys_open": 2, "p: sys_open SIGKILL": 1, "sched:x": 1}
+    assert only(tree).fired == {
+        "p: sys_open": 2,
+        "p: sys_open SIGKILL": 1,
+        "p: sys_open 99": 1,
+        "sched:x": 1,
+    }
 
 
 def test_a_parent_that_is_told_of_later_gets_its_own() -> None:
