@@ -22,8 +22,9 @@ _HEAD = """\
 Made of the commands by `python -m osmia_cli.reference`. Do not edit.
 
 `osmia` is installed as `tetra` as well: the same program, under the name that scripts know. It
-talks to an agent over gRPC. Where the agent listens is found in this order: `--server-address`; the file
-that the agent on this machine writes, `/var/run/tetragon/tetragon-info.json`; `localhost:54321`.
+talks to an agent over gRPC. Where the agent listens is found in this order: `--server-address`; the
+file that the agent on this machine writes, `/var/run/tetragon/tetragon-info.json`; then
+`localhost:54321`.
 
 - Commands that read events take them from standard input when that is a pipe or a file, and ask the
   agent when it is not.
@@ -35,7 +36,8 @@ that the agent on this machine writes, `/var/run/tetragon/tetragon-info.json`; `
 - Names that come from outside are shown with their control characters escaped: they cannot steer a
   terminal.
 
-For completion: `source <(osmia completion bash)`, the same for `zsh`, and `osmia completion fish | source`.
+For completion: `source <(osmia completion bash)`, the same for `zsh`, and
+`osmia completion fish | source`.
 """
 
 

@@ -13,23 +13,33 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
 PACKAGE = "tetragon"
 _DESCRIPTORS = resources.files("osmia_events") / "proto" / "descriptors.binpb"
 
 
-@cache
-def pool() -> descriptor_pool.DescriptorPool:
-    """Return the private pool. Raises RuntimeError if the descriptors were never built."""
+def descriptors() -> Iterable[descriptor_pb2.FileDescriptorProto]:
+    """Return the contract's files, dependencies first, for the caller alone.
+
+    Raises RuntimeError if they were never built.
+    """
     try:
         serialized = _DESCRIPTORS.read_bytes()
     except FileNotFoundError:
         raise RuntimeError(
             f"{_DESCRIPTORS} is missing: build it with python -m osmia_events.proto.build"
         ) from None
+    return descriptor_pb2.FileDescriptorSet.FromString(serialized).file
+
+
+@cache
+def pool() -> descriptor_pool.DescriptorPool:
+    """Return the private pool. Raises RuntimeError if the descriptors were never built."""
     own = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(serialized).file:
+    for file in descriptors():
         own.Add(file)
     return own
 

@@ -1,8 +1,9 @@
 """Events from protobuf's wire format.
 
-The library reads messages. Of a stream only what is new of an event is read: the parts that hold a
-process, or the envelope without its time, are found in the bytes and looked up among those met
-before, so that events that name the same process share one object and what stages remember of it.
+The library reads messages. Of a stream only what is new of an event is read: in a copy of the
+contract's descriptors the fields that hold a process, a pod or a label are bytes, which look the
+same on the wire. So those parts come as bytes and are looked up among those met before, and events
+that name the same process share one object and what stages remember of it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError as WireError
 
 from osmia_events import messages
@@ -17,6 +19,7 @@ from osmia_events.decode_error import DecodeError
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
+    AggregationInfo,
     Event,
     Kind,
     KprobeArgument,
@@ -28,82 +31,73 @@ from osmia_events.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    Read = Callable[[bytes], Any]
+    Read = Callable[[Any], Any]
 
 _SECOND_NS = 1_000_000_000
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_MAX_ENVELOPES = 256
-"""Nodes whose envelopes are remembered: one in a stream of an agent's, more in a merged one."""
+_RESPONSE = "GetEventsResponse"
+_LABELS = "NodeLabelsEntry"
+_MAX_LABELS = 256
+"""Nodes whose labels are remembered: one in a stream of an agent's, more in a merged one."""
 
 
 class ProtobufDecoder:
     """Reads serialised `GetEventsResponse` messages; for a stream, one decoder in one thread.
 
-    The latest `max_processes` processes, and as many pods, are remembered by their bytes.
+    The latest `max_processes` processes, and as many pods, are remembered by their bytes. Where a
+    part stands twice in an event, the last one counts.
     """
 
     def __init__(self, max_processes: int = 2048) -> None:
-        self._envelopes = _Remembered(_library_reader(Event), _MAX_ENVELOPES)
-        pods = _Remembered(_library_reader(Pod), max_processes)
-        read_process = _part_reader(Process, {Pod: pods})
-        processes = _Remembered(read_process, max_processes)
-        numbers = _numbers("GetEventsResponse")
+        read_pod = _reader(Pod)
+        parse_pod = messages.message_class(Pod.__name__).FromString
+        pods = _Remembered(lambda data: read_pod(parse_pod(data)), max_processes)
+        read_process = _message_reader(Process, {Pod: pods})
+        parse_process = _split_class(Process.__name__).FromString
+        processes = _Remembered(lambda data: read_process(parse_process(data)), max_processes)
         self._bodies = {
-            _tag(numbers[name]): _part_reader(body, {Process: processes})
-            for name, body in EVENT_BODIES.items()
+            name: _message_reader(body, {Process: processes}) for name, body in EVENT_BODIES.items()
         }
-        self._time_tag = _tag(numbers["time"])
+        self._labels = _Remembered(_read_labels, _MAX_LABELS)
+        self._parse = _split_class(_RESPONSE).FromString
 
     def decode(self, data: bytes) -> Event:
         """Read one event. Raises DecodeError and nothing else."""
         try:
             return self._decode(data)
-        except _UNUSUAL:
-            return from_protobuf(data)
+        except WireError:
+            raise DecodeError(_NO_EVENT) from None
 
     def _decode(self, data: bytes) -> Event:
-        body: Any = None
-        time: int | None = None
-        rest = []
-        for tag, start, content, end in _fields(data):
-            if tag in self._bodies:
-                if body is not None:
-                    raise _UnusualError
-                body = self._bodies[tag](data[content:end])
-            elif tag == self._time_tag and time is None:
-                time = _time(data[content:end])
-            else:
-                rest.append(data[start:end])
-        envelope = self._envelopes[b"".join(rest)]
+        source = self._parse(data)
+        kind = source.WhichOneof("event")
+        time = source.time if source.HasField("time") else None
         return Event(
-            body,
-            envelope.node_name,
-            time,
-            envelope.aggregation_info,
-            envelope.cluster_name,
-            envelope.node_labels,
+            self._bodies[kind](getattr(source, kind)) if kind else None,
+            source.node_name,
+            None if time is None else time.seconds * _SECOND_NS + time.nanos,
+            _reader(AggregationInfo)(source.aggregation_info)
+            if source.HasField("aggregation_info")
+            else None,
+            source.cluster_name,
+            self._labels[tuple(source.node_labels)],
         )
 
 
 def from_protobuf(data: bytes) -> Event:
     """Read one serialised `GetEventsResponse`. Raises DecodeError."""
     try:
-        event: Event = _library_reader(Event)(data)
+        event: Event = _reader(Event)(messages.message_class(_RESPONSE).FromString(data))
     except WireError:
-        raise DecodeError("not a serialised GetEventsResponse") from None
+        raise DecodeError(_NO_EVENT) from None
     return event
 
 
-class _UnusualError(Exception):
-    """Bytes that are valid, perhaps, but not as encoders write them: for the library alone."""
+_NO_EVENT = f"not a serialised {_RESPONSE}"
 
 
-_UNUSUAL = (_UnusualError, WireError, IndexError)
-
-
-class _Remembered(dict[bytes, Any]):
+class _Remembered(dict[Any, Any]):
     """What bytes stand for; the oldest gives way to a new one."""
 
     def __init__(self, read: Read, capacity: int) -> None:
@@ -111,7 +105,7 @@ class _Remembered(dict[bytes, Any]):
         self._read = read
         self._capacity = capacity
 
-    def __missing__(self, data: bytes) -> Any:
+    def __missing__(self, data: Any) -> Any:
         value = self._read(data)
         if len(self) >= self._capacity:
             del self[next(iter(self))]
@@ -119,130 +113,64 @@ class _Remembered(dict[bytes, Any]):
         return value
 
 
-def _part_reader(message: type[Message], remembered: Mapping[type[Message], _Remembered]) -> Read:
-    """Return what reads a message; its fields of the classes `remembered` are looked up."""
-    numbers = _numbers(message.__name__)
-    parts = {
-        _tag(numbers[field.name]): (field.attribute, field.repeated, remembered[field.type])
-        for field in wire_fields(message)
-        if field.type in remembered
-    }
-    read_rest = _library_reader(message)
-
-    def read(data: bytes) -> Any:
-        values: dict[str, Any] = {}
-        rest = []
-        for tag, start, content, end in _fields(data):
-            if tag not in parts:
-                rest.append(data[start:end])
-                continue
-            attribute, repeated, known = parts[tag]
-            if repeated:
-                values[attribute] = (*values.get(attribute, ()), known[data[content:end]])
-            elif attribute in values:  # the library would merge them
-                raise _UnusualError
-            else:
-                values[attribute] = known[data[content:end]]
-        if not rest:
-            return message(**values)
-        result = read_rest(b"".join(rest))
-        for attribute, value in values.items():
-            setattr(result, attribute, value)
-        return result
-
-    return read
-
-
-def _library_reader(message: type[Message]) -> Read:
-    """Return what reads a message as a whole. Raises the library's error."""
-    name = "GetEventsResponse" if message is Event else message.__name__
-    parse = messages.message_class(name).FromString
-    to_model = _reader(message)
-    return lambda data: to_model(parse(data))
-
-
-def _fields(data: bytes) -> list[tuple[int, int, int, int]]:
-    """Return tag, start, start of the content and end of each field.
-
-    Raises IndexError or _UnusualError for bytes that are no message, or hold groups.
-    """
-    found = []
-    at, size = 0, len(data)
-    while at < size:
-        start = at
-        tag = data[at]
-        at += 1
-        if tag > 127:
-            tag, at = _varint(data, start)
-        kind = tag & 7
-        content = at
-        if kind == _LENGTH:
-            length = data[at]
-            content = at + 1
-            if length > 127:
-                length, content = _varint(data, at)
-            at = content + length
-        elif kind == _VARINT:
-            _, at = _varint(data, at)
-        elif kind == _FIXED64:
-            at += 8
-        elif kind == _FIXED32:
-            at += 4
-        else:
-            raise _UnusualError
-        found.append((tag, start, content, at))
-    if at != size:
-        raise _UnusualError
-    return found
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number of at most 64 bits, and where it ends."""
-    value = shift = 0
-    while (byte := data[at]) > 127:
-        value |= (byte & 127) << shift
-        shift += 7
-        at += 1
-        if shift > 63:
-            raise _UnusualError
-    return value | byte << shift, at + 1
-
-
-def _time(data: bytes) -> int:
-    """Return the nanoseconds of a Timestamp."""
-    seconds = nanos = 0
-    for tag, _, content, _ in _fields(data):
-        number, _ = _varint(data, content)
-        if tag == _SECONDS_TAG:
-            seconds = number
-        elif tag == _NANOS_TAG:
-            nanos = number
-        else:
-            raise _UnusualError
-    if seconds >> 63 or nanos >= _SECOND_NS:
-        raise _UnusualError
-    return seconds * _SECOND_NS + nanos
-
-
-_SECONDS_TAG, _NANOS_TAG = 1 << 3 | _VARINT, 2 << 3 | _VARINT
-
-
-def _tag(number: int) -> int:
-    return number << 3 | _LENGTH
-
-
-def _numbers(name: str) -> dict[str, int]:
-    fields = messages.message_class(name).DESCRIPTOR.fields
-    return {field.name: field.number for field in fields}
+@cache
+def _split_class(name: str) -> Any:
+    """Return a message class of the descriptors in which what is remembered is bytes."""
+    return message_factory.GetMessageClass(_split_pool().FindMessageTypeByName(f"tetragon.{name}"))
 
 
 @cache
-def _reader(message: type[Message]) -> Callable[[Any], Any]:
+def _split_pool() -> descriptor_pool.DescriptorPool:
+    split = descriptor_pool.DescriptorPool()
+    for file in messages.descriptors():
+        for message in file.message_type:
+            for field in message.field:
+                if field.type_name in _SPLIT.get(message.name, _SPLIT_BODY):
+                    field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+                    field.ClearField("type_name")
+                    _keep_presence(message, field)
+        split.Add(file)
+    return split
+
+
+def _keep_presence(
+    message: descriptor_pb2.DescriptorProto, field: descriptor_pb2.FieldDescriptorProto
+) -> None:
+    """Have bytes that are empty told from bytes that are absent, as messages are."""
+    if field.label != descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED:
+        field.proto3_optional = True
+        field.oneof_index = len(message.oneof_decl)
+        message.oneof_decl.add(name=f"_{field.name}")
+
+
+_SPLIT_BODY = frozenset({".tetragon.Process"})
+_SPLIT = {
+    Process.__name__: frozenset({".tetragon.Pod"}),
+    _RESPONSE: frozenset({f".tetragon.{_RESPONSE}.{_LABELS}"}),
+}
+
+
+def _read_labels(entries: tuple[bytes, ...]) -> dict[str, str]:
+    parse = messages.message_class(f"{_RESPONSE}.{_LABELS}").FromString
+    return {entry.key: entry.value for entry in map(parse, entries)}
+
+
+@cache
+def _reader(message: type[Message]) -> Read:
     """Return what makes a model's message of the library's."""
-    if message is KprobeArgument:
-        return _argument_reader()
+    return _argument_reader() if message is KprobeArgument else _message_reader(message, {})
+
+
+def _message_reader(message: type[Message], parts: dict[type[Message], _Remembered]) -> Read:
+    """Return what makes a model's message of the library's; `parts` come as bytes."""
     convert = {
-        field.name: (field.attribute, _plural_reader(field)) for field in wire_fields(message)
+        field.name: (
+            field.attribute,
+            _in_number(field, parts[field.type].__getitem__)
+            if field.type in parts
+            else _plural_reader(field),
+        )
+        for field in wire_fields(message)
     }
     if message is Event:
         convert |= {name: ("body", _reader(body)) for name, body in EVENT_BODIES.items()}
@@ -259,7 +187,7 @@ def _reader(message: type[Message]) -> Callable[[Any], Any]:
     return read
 
 
-def _argument_reader() -> Callable[[Any], Any]:
+def _argument_reader() -> Read:
     readers = {kind: _value_reader(field) for kind, field in ARGUMENT_KINDS.items()}
 
     def read(source: Any) -> Any:
@@ -271,16 +199,16 @@ def _argument_reader() -> Callable[[Any], Any]:
     return read
 
 
-def _plural_reader(field: WireField) -> Callable[[Any], Any]:
-    if field.kind is Kind.MAP:
-        return dict
-    convert = _value_reader(field)
-    if field.repeated:
-        return lambda values: tuple(map(convert, values))
-    return convert
+def _plural_reader(field: WireField) -> Read:
+    return dict if field.kind is Kind.MAP else _in_number(field, _value_reader(field))
 
 
-def _value_reader(field: WireField) -> Callable[[Any], Any]:
+def _in_number(field: WireField, convert: Read) -> Read:
+    """Return what reads all values of a field, where it may have several."""
+    return (lambda values: tuple(map(convert, values))) if field.repeated else convert
+
+
+def _value_reader(field: WireField) -> Read:
     match field.kind:
         case Kind.MESSAGE:
             return _reader(field.type)
