@@ -1,18 +1,55 @@
-"""Asynchronous work that ends when it is told to."""
+"""Work that ends when it is told to: by a signal, or because nobody reads the output any more."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import stat
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
 _STDOUT = 1
+
+
+@contextmanager
+def told_to_end(end: Callable[[], object]) -> Iterator[None]:
+    """Have `end` called, in another thread, at SIGINT or SIGTERM or when nobody reads any more.
+
+    A second signal ends the process, also while it waits for a reader.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def note(number: int, _frame: object) -> None:
+        os.write(writer, b"x")
+        signal.signal(number, signal.SIG_DFL)
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        poll.register(_STDOUT, 0)
+        poll.poll()
+        end()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, note) for number in numbers]
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(writer, b"x")
+        thread.join()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
 
 
 def run_until_told(work: Coroutine[None, None, None], seconds: float | None = None) -> None:

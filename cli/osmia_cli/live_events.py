@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from osmia_cli.connection.event_stream import stream_events, stream_events_again
-from osmia_cli.interruption import run_until_told
+from osmia_cli.connection.event_reader import EventReader
+from osmia_cli.interruption import told_to_end
 from osmia_cli.stream import Tally, write_all
 from osmia_events.decode_error import DecodeError
 from osmia_events.protobuf_decoder import ProtobufDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from osmia_cli.connection.settings import ConnectionSettings
     from osmia_events.model import Event
@@ -34,20 +33,14 @@ def print_live_events(
     Raises CallError.
     """
     tally = Tally(unit="events")
-    if reconnect_wait_s is None:
-        stream = stream_events(settings, request)
-    else:
-        stream = stream_events_again(settings, request, reconnect_wait_s, tell)
-    run_until_told(_print(stream, encode, tally))
-    return tally
-
-
-async def _print(
-    stream: AsyncGenerator[bytes, None], encode: Callable[[Event], bytes], tally: Tally
-) -> None:
     decode = ProtobufDecoder().decode
-    async with aclosing(stream):
-        async for data in stream:
+    reader = EventReader(settings, request)
+    with told_to_end(reader.end):
+        if reconnect_wait_s is None:
+            stream = reader.read()
+        else:
+            stream = reader.read_again(reconnect_wait_s, tell)
+        for data in stream:
             tally.lines += 1
             try:
                 line = encode(decode(data))
@@ -59,4 +52,5 @@ async def _print(
             if not line:
                 tally.without_form += 1
             elif not write_all(_STDOUT, line):
-                return
+                break
+    return tally

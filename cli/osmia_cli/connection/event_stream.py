@@ -1,9 +1,7 @@
-"""The stream of events from an agent, and again after it broke."""
+"""The stream of events from an agent, for commands that do something else meanwhile."""
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import grpc
@@ -12,21 +10,12 @@ from grpc import aio
 from osmia_cli.connection.channel import CallError, find_target, methods
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
     from osmia_cli.connection.settings import ConnectionSettings
 
 _METHOD = "GetEvents"
 _DOING = "get events"
-_HOPELESS = frozenset(
-    {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.UNIMPLEMENTED,
-    }
-)
-"""What another attempt with the same request cannot change."""
 
 
 async def stream_events(
@@ -55,25 +44,3 @@ async def stream_events(
                 )
         except grpc.RpcError as error:
             raise CallError(_DOING, target.address, error) from None
-
-
-async def stream_events_again(
-    settings: ConnectionSettings, request: bytes, wait_s: float, tell: Callable[[str], object]
-) -> AsyncGenerator[bytes, None]:
-    """Yield events for ever: after the end of a stream, or its failure, wait and connect again.
-
-    `tell` is told of each break. Events of the time between are not repeated by agents: those are
-    lost to this stream. Raises CallError for a failure that no other attempt can mend.
-    """
-    while True:
-        try:
-            async with aclosing(stream_events(settings, request)) as stream:
-                async for data in stream:
-                    yield data
-            reason = "the agent ended the stream"
-        except CallError as error:
-            if error.code in _HOPELESS:
-                raise
-            reason = error.format_message()
-        tell(f"{reason}; connecting again in {wait_s:g} s")
-        await asyncio.sleep(wait_s)
