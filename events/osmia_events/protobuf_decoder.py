@@ -1,13 +1,14 @@
 """Events from protobuf's wire format.
 
 The library reads messages. Of a stream only what is new of an event is read: in a copy of the
-contract's descriptors the fields that hold a process, a pod or a label are bytes, which look the
-same on the wire. So those parts come as bytes and are looked up among those met before, and events
+contract's descriptors the fields that hold a process or a label are bytes, which look the same on
+the wire. So those parts come as bytes and are looked up among those met before, and events
 that name the same process share one object and what stages remember of it.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ from osmia_events.model import (
     Kind,
     KprobeArgument,
     Message,
-    Pod,
     Process,
     WireField,
     wire_fields,
@@ -45,17 +45,14 @@ _MAX_LABELS = 256
 class ProtobufDecoder:
     """Reads serialised `GetEventsResponse` messages; for a stream, one decoder in one thread.
 
-    The latest `max_processes` processes, and as many pods, are remembered by their bytes. Where a
-    part stands twice in an event, the last one counts.
+    The latest `max_processes` processes are remembered by their bytes. Where a part stands twice in
+    an event, the last one counts.
     """
 
     def __init__(self, max_processes: int = 2048) -> None:
-        read_pod = _reader(Pod)
-        parse_pod = messages.message_class(Pod.__name__).FromString
-        pods = _Remembered(lambda data: read_pod(parse_pod(data)), max_processes)
-        read_process = _message_reader(Process, {Pod: pods})
-        parse_process = _split_class(Process.__name__).FromString
-        processes = _Remembered(lambda data: read_process(parse_process(data)), max_processes)
+        read = _reader(Process)
+        parse = messages.message_class(Process.__name__).FromString
+        processes = _Remembered(lambda data: read(parse(data)), max_processes)
         self._bodies = {
             name: _message_reader(body, {Process: processes}) for name, body in EVENT_BODIES.items()
         }
@@ -97,7 +94,7 @@ def from_protobuf(data: bytes) -> Event:
 _NO_EVENT = f"not a serialised {_RESPONSE}"
 
 
-class _Remembered(dict[Any, Any]):
+class _Remembered(OrderedDict[Any, Any]):
     """What bytes stand for; the oldest gives way to a new one."""
 
     def __init__(self, read: Read, capacity: int) -> None:
@@ -108,7 +105,7 @@ class _Remembered(dict[Any, Any]):
     def __missing__(self, data: Any) -> Any:
         value = self._read(data)
         if len(self) >= self._capacity:
-            del self[next(iter(self))]
+            self.popitem(last=False)
         self[data] = value
         return value
 
@@ -145,7 +142,6 @@ def _keep_presence(
 
 _SPLIT_BODY = frozenset({".tetragon.Process"})
 _SPLIT = {
-    Process.__name__: frozenset({".tetragon.Pod"}),
     _RESPONSE: frozenset({f".tetragon.{_RESPONSE}.{_LABELS}"}),
 }
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmia_events.decode_error import DecodeError
-from osmia_events.model import EVENT_BODIES, Event, Pod, Process, ProcessExec, ProcessExit
+from osmia_events.model import EVENT_BODIES, Event, Process, ProcessExec, ProcessExit
 from osmia_events.protobuf import to_protobuf
 from osmia_events.protobuf_decoder import ProtobufDecoder, from_protobuf
 from tests.strategies import events, every_field
@@ -52,20 +52,16 @@ def test_of_a_part_that_stands_twice_the_last_counts() -> None:
     assert DECODER.decode(first + second) == Event(ProcessExec(Process(exec_id="b")))
 
 
-def test_processes_and_pods_are_shared() -> None:
-    process = Process(exec_id="a", pod=Pod(name="p"))
-    child = Process(exec_id="b", pod=Pod(name="p"))
+def test_processes_are_shared() -> None:
+    process = Process(exec_id="a")
     decoder = ProtobufDecoder()
 
-    started = decoder.decode(to_protobuf(Event(ProcessExec(process, child)))).body
+    started = decoder.decode(to_protobuf(Event(ProcessExec(process)))).body
     ended = decoder.decode(to_protobuf(Event(ProcessExit(process, status=3)))).body
 
     assert isinstance(started, ProcessExec)
     assert isinstance(ended, ProcessExit)
     assert started.process is ended.process
-    assert started.process is not None
-    assert started.parent is not None
-    assert started.process.pod is started.parent.pod
 
 
 def test_what_is_remembered_is_bounded() -> None:
