@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import BpfError
-from osmia_agent.kernel.elf import ElfError, offset_of_address
+from osmia_agent.kernel.elf import ElfError, holds_code, offset_of_address
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
@@ -74,9 +74,12 @@ def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list
 def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[int]:
     """Attach a program to a place in a binary, for all processes that run it.
 
-    Raises `BpfError`, also for a file or symbol that is not there.
+    Raises `BpfError`, also for a file or symbol that is not there, and for a place that is not
+    code: a breakpoint written over data (a symbol table, a constant) would change what every
+    process that maps the file reads there.
     """
     offset = _offset(place)
+    _require_code(place, offset)
     name = f"osmia_{next(_numbers)}".encode()
     path = os.fsencode(place.path)
     with quiet_library():
@@ -98,6 +101,21 @@ def _offset(place: UserPlace) -> int:
         raise BpfError(errno.ENOENT, f"there is no file {place.path}") from None
     except (OSError, ElfError) as error:
         raise BpfError(errno.EINVAL, str(error)) from None
+
+
+def _require_code(place: UserPlace, offset: int) -> None:
+    try:
+        if holds_code(place.path, offset):
+            return
+    except FileNotFoundError:
+        raise BpfError(errno.ENOENT, f"there is no file {place.path}") from None
+    except (OSError, ElfError) as error:
+        raise BpfError(errno.EINVAL, str(error)) from None
+    raise BpfError(
+        errno.EINVAL,
+        f"{place.symbol or hex(place.address or place.offset)} of {place.path} is not code: "
+        "a uprobe needs the start of an instruction",
+    )
 
 
 def symbol_offset(path: Path, symbol: str) -> int:

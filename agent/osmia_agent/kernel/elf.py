@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _LOAD = 1
 _NOTE = 4
+_EXECUTABLE = 1
 _GNU_BUILD_ID = 3
 _GNU = b"GNU\0"
 _CLASSES = {1: ("IIIIIHHH", "IIIIIIII"), 2: ("QQQIHHHH", "IIQQQQQQ")}
@@ -30,6 +31,7 @@ class _Segment(NamedTuple):
     offset: int
     address: int
     size: int
+    executable: bool
 
 
 def offset_of_address(path: Path, address: int) -> int:
@@ -39,6 +41,17 @@ def offset_of_address(path: Path, address: int) -> int:
             if segment.type == _LOAD and 0 <= address - segment.address < segment.size:
                 return segment.offset + address - segment.address
     raise ElfError(f"{path} has nothing at the address {address:#x}")
+
+
+def holds_code(path: Path, offset: int) -> bool:
+    """Return whether a place in the file is mapped as code. Raises `ElfError` or `OSError`."""
+    with path.open("rb") as file:
+        return any(
+            segment.type == _LOAD
+            and segment.executable
+            and 0 <= offset - segment.offset < segment.size
+            for segment in _segments(file, path)
+        )
 
 
 def build_id(path: Path) -> str:
@@ -79,12 +92,12 @@ def _segments(file: BinaryIO, path: Path) -> Iterator[_Segment]:
             file.seek(start + at * size)
             fields = struct.unpack(entry, file.read(entry_bytes))
             # The flags stand at another place in each class.
-            type_, offset, address, file_size = (
-                (fields[0], fields[2], fields[3], fields[5])
+            type_, flags, offset, address, file_size = (
+                (fields[0], fields[1], fields[2], fields[3], fields[5])
                 if bits == 2
-                else (fields[0], fields[1], fields[2], fields[4])
+                else (fields[0], fields[6], fields[1], fields[2], fields[4])
             )
-            yield _Segment(type_, offset, address, file_size)
+            yield _Segment(type_, offset, address, file_size, bool(flags & _EXECUTABLE))
     except struct.error as error:
         raise ElfError(f"{path} is a broken ELF file: {error}") from None
 

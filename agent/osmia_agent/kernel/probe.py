@@ -29,6 +29,7 @@ _KPROBES = Path("/sys/bus/event_source/devices/kprobe")
 
 # r0 = 0; exit
 _RETURN_0 = bytes.fromhex("b7000000000000009500000000000000")
+_UPROBE_FILE_BYTES = 4096
 _CALL = 0x85
 _HELPER_OVERRIDE_RETURN = 58
 _HELPER_SEND_SIGNAL = 109
@@ -197,19 +198,23 @@ def _kprobe_multi() -> str:
 
 
 def _uprobe() -> str:
-    binary = str(Path(sys.executable).resolve()).encode()
+    # A uprobe writes a breakpoint into every mapping of its file, so the file is one that nobody
+    # else can map.
     with (
         _open(bpf.load_program(ProgramType.KPROBE, "probe", _RETURN_0)) as program,
+        _open(os.memfd_create("osmia-probe")) as file,
         quiet_library(),
-        _open(
+    ):
+        os.write(file, bytes(_UPROBE_FILE_BYTES))
+        path = f"/proc/self/fd/{file}".encode()
+        with _open(
             _attached(
                 _library().bpf_attach_uprobe(
-                    *(program, 0, b"osmia_probe", binary, ctypes.c_uint64(0x1000), -1, 0)
+                    *(program, 0, b"osmia_probe", path, ctypes.c_uint64(0), -1, 0)
                 )
             )
-        ),
-    ):
-        return ""
+        ):
+            return ""
 
 
 def _helper(number: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.kernel.elf import ElfError, build_id, offset_of_address
+from osmia_agent.kernel.elf import ElfError, build_id, holds_code, offset_of_address
 
 PYTHON = Path(os.path.realpath(sys.executable))
 
@@ -30,6 +30,22 @@ def test_addresses_are_where_the_segments_say():
 def test_an_address_that_is_nowhere():
     with pytest.raises(ElfError, match="nothing at the address 0xffffffffffff"):
         offset_of_address(PYTHON, 0xFFFFFFFFFFFF)
+
+
+def test_code_is_what_the_executable_segments_hold():
+    loads = re.findall(
+        r"LOAD\s+0x(\w+) 0x\w+ 0x\w+ 0x(\w+) 0x\w+ (R?)(W?)\s*(E?)", readelf("-lW")
+    )
+    found = [
+        (int(offset, 16), int(offset, 16) + int(size, 16), bool(code))
+        for offset, size, _, _, code in loads
+    ]
+    assert any(code for *_, code in found)
+    assert not all(code for *_, code in found)
+    for start, end, code in found:
+        assert holds_code(PYTHON, start) == code
+        assert holds_code(PYTHON, end - 1) == code
+    assert not holds_code(PYTHON, PYTHON.stat().st_size)
 
 
 def test_build_ids():
