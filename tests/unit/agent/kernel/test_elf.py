@@ -33,9 +33,7 @@ def test_an_address_that_is_nowhere():
 
 
 def test_code_is_what_the_executable_segments_hold():
-    loads = re.findall(
-        r"LOAD\s+0x(\w+) 0x\w+ 0x\w+ 0x(\w+) 0x\w+ (R?)(W?)\s*(E?)", readelf("-lW")
-    )
+    loads = re.findall(r"LOAD\s+0x(\w+) 0x\w+ 0x\w+ 0x(\w+) 0x\w+ (R?)(W?)\s*(E?)", readelf("-lW"))
     found = [
         (int(offset, 16), int(offset, 16) + int(size, 16), bool(code))
         for offset, size, _, _, code in loads
