@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test test-cluster test-containers test-chart test-kernels lint chart bench clean
+.PHONY: setup setup-test run test test-cluster test-containers test-chart test-kernels lint chart docs reference test-docs bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -15,7 +15,7 @@ run: setup                     ## stream this machine's process events to the te
 	@scripts/run $(ARGS)
 
 test: setup-test               ## unit tests, and live BPF tests on this kernel
-	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/containers --ignore=tests/chart $(ARGS)
+	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/containers --ignore=tests/chart --ignore=tests/docs $(ARGS)
 
 test-cluster: setup-test       ## operator and agents against a real API server
 	$(BIN)/pytest -n 3 tests/cluster $(ARGS)
@@ -39,11 +39,22 @@ lint: setup-test               ## format, lint, types, import rules
 chart: setup-test              ## write what follows from the chart's values: schema and README
 	$(BIN)/python scripts/chart_reference.py
 
+docs: .venv/.docs              ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+test-docs: .venv/.docs         ## the site without a warning, each page in a browser, the search
+	scripts/apt-install chromium
+	$(BIN)/pytest tests/docs $(ARGS)
+
+reference: setup-test chart    ## write the pages that are made of the code: fields and commands
+	$(BIN)/python scripts/crd_reference.py
+	$(BIN)/python -m osmia_cli.reference > docs/cli.md
+
 bench: setup-test              ## measure; prints a table and writes bench-results/
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv dist build site
 
 # Debian's packages: bcc has no release on PyPI, so the virtual environment sees the system's.
 .venv/.runtime: pyproject.toml scripts/apt-install $(wildcard events/osmia_events/proto/tetragon/*.proto)
@@ -55,6 +66,11 @@ clean:
 .venv/.dev: .venv/.runtime
 	scripts/apt-install gcc libc6-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,operator,dev]'
+	@touch $@
+
+.venv/.docs: .venv/.dev
+	scripts/apt-install graphviz
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[agent,cli,operator,dev,docs]'
 	@touch $@
 
 .venv/.kernels: .venv/.dev
