@@ -239,9 +239,7 @@ def _kubernetes(
 
 
 def _api(loaded: Loaded, health: Health) -> ApiServer:
-    # Read by grpcio when it is loaded, which only happens here. The agent forks only to execute.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # protobuf is loaded only where it is used.
     from osmia_agent.assembly.api import api_server  # noqa: PLC0415 - see above
 
     return api_server(loaded.settings, loaded.sources, health)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SLICE_EVENTS = 1000
+# Events come in batches, as from the kernel's rings, which are read after such a time.
+_GATHER_S = 0.02
 _UPKEEP_EVERY_S = 1.0
 _STDIN = "-"
 _CHUNK_BYTES = 1 << 20
@@ -123,7 +125,7 @@ class Replay:
             self._hand_on(waiting)
             waiting = []
             if line is not None:
-                self._wait(delay_s, wake_fd)
+                self._wait(max(delay_s, _GATHER_S), wake_fd)
                 waiting.append(event)
         self._hand_on(waiting)
 

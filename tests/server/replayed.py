@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.bpf.agent import wait_until
 
@@ -41,6 +42,12 @@ class ReplayedAgent:
     def _is_ready(self):
         assert self.process.poll() is None, self.log()
         return "ready after" in self.log()
+
+    def gateway(self):
+        """Return the process that speaks gRPC for the agent; None while there is none."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        children = " ".join((task / "children").read_text() for task in tasks).split()
+        return int(children[0]) if children else None
 
     def log(self):
         return self.log_path.read_text()

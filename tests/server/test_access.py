@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import socket
 import stat
 import subprocess
@@ -99,13 +100,15 @@ def listening(pid):
 def test_without_an_address_nothing_listens_and_grpc_is_not_loaded(tmp_path):
     with ReplayedAgent(tmp_path, address="") as agent:
         assert not listening(agent.process.pid)
+        assert agent.gateway() is None
         assert not agent.run_dir.exists()
         assert "cygrpc" not in Path(f"/proc/{agent.process.pid}/maps").read_text()
 
 
 def test_with_a_port_that_and_the_socket_listen(tmp_path):
     with ReplayedAgent(tmp_path, address="127.0.0.1:0") as agent:
-        port, unix = sorted(listening(agent.process.pid))
+        assert not listening(agent.process.pid)
+        port, unix = sorted(listening(agent.gateway()))
         assert port.startswith("tcp")  # IPv6's, with an IPv4 address in it
         assert unix.startswith("unix")
 
@@ -246,6 +249,7 @@ def fuzzed(tmp_path_factory):
 
 def test_a_killed_agent_leaves_nothing_in_the_way_of_the_next(tmp_path, generated):
     with ReplayedAgent(tmp_path) as first:
+        os.kill(first.gateway(), signal.SIGKILL)  # else it would still tidy up
         first.process.kill()
         first.process.wait()
         assert (first.run_dir / "s").exists()

@@ -1,4 +1,4 @@
-"""The gRPC API and what it may ask; loads grpcio."""
+"""The gRPC API and what it may ask; loads protobuf."""
 
 from __future__ import annotations
 

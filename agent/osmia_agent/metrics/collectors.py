@@ -183,6 +183,8 @@ def stream_metrics(streams: StreamCounts) -> Iterator[Metric]:
         ("failed", "Events that could not be encoded for a stream", streams.failed),
     ):
         yield _count(f"stream_events_{name}", text, value)
+    text = "How often the process that speaks gRPC had to be started anew"
+    yield _count("grpc_gateway_restarts", text, streams.restarts)
 
 
 def kernel_metrics(

@@ -172,6 +172,10 @@ class StreamCounts(Protocol):
     def queued(self) -> int:
         """Events that wait to be sent."""
 
+    @property
+    def restarts(self) -> int:
+        """How often the process that speaks gRPC had to be started anew."""
+
 
 class WaitStatistics(Protocol):
     """Events that wait, or waited, for the pod of their container."""

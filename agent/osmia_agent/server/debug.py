@@ -6,8 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import grpc
-
+from osmia_agent.gateway.link import Status
 from osmia_agent.process.image import ImageState
 from osmia_agent.server.calls import CallError, Method
 from osmia_events import messages
@@ -83,9 +82,7 @@ class Debugging:
         if request.flag != _LOG_LEVEL:
             raise _unknown(request.flag)
         if not request.HasField("level") or not 0 <= request.level < len(_LEVELS):
-            raise CallError(
-                grpc.StatusCode.INVALID_ARGUMENT, "level: LOG_LEVEL_PANIC to LOG_LEVEL_TRACE"
-            )
+            raise CallError(Status.INVALID_ARGUMENT, "level: LOG_LEVEL_PANIC to LOG_LEVEL_TRACE")
         logging.getLogger().setLevel(_LEVELS[request.level])
         return messages.SetDebugResponse(flag=_LOG_LEVEL, level=request.level)
 
@@ -104,4 +101,4 @@ class Debugging:
 
 
 def _unknown(flag: int) -> CallError:
-    return CallError(grpc.StatusCode.UNKNOWN, f"flag {flag}: nothing can be asked or set by it")
+    return CallError(Status.UNKNOWN, f"flag {flag}: nothing can be asked or set by it")

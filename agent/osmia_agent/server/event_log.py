@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-import grpc
-
+from osmia_agent.gateway.link import Status
 from osmia_agent.server.calls import CallError, Method
 from osmia_api.duration import parse_duration
 from osmia_events import messages
@@ -32,7 +31,7 @@ def event_log_methods(find_file: Callable[[], RotatedFile | None]) -> dict[str, 
     def file() -> RotatedFile:
         found = find_file()
         if found is None:
-            raise CallError(grpc.StatusCode.UNKNOWN, _NO_FILE)
+            raise CallError(Status.UNKNOWN, _NO_FILE)
         return found
 
     async def get(_: Any) -> Any:
@@ -65,7 +64,7 @@ def changed(rotation: Rotation, request: Any) -> Rotation:
                 raise ValueError(f"{request.rotation_interval!r} is negative")
             rotation = rotation._replace(interval=interval)
     except ValueError as error:
-        raise CallError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+        raise CallError(Status.INVALID_ARGUMENT, str(error)) from None
     return rotation
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import grpc
-
-from osmia_agent.server.calls import Call, CallError
+from osmia_agent.gateway.link import Status
+from osmia_agent.server.calls import CallError
 from osmia_agent.server.requests import pipeline_config
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from concurrent.futures import Executor
 
+    from osmia_agent.server.calls import Call
     from osmia_agent.server.streams import StreamHub
     from osmia_events.node_features import NodeFeatures
 
@@ -32,31 +33,31 @@ class EventStreams:
         self._max_streams = max_streams
         self._open = 0
 
-    async def serve(self, request: Any, call: Call) -> None:
-        """Send events until the client goes, or the agent stops."""
+    async def serve(self, request: Any, call: Call) -> Mapping[str, str]:
+        """Send events until the client goes, or the agent stops; return what was lost."""
         if self._open >= self._max_streams:
             raise CallError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                Status.RESOURCE_EXHAUSTED,
                 f"{self._open} streams are open, as many as --server-max-streams allows",
             )
         self._open += 1
         try:
-            await self._serve(request, call)
+            return await self._serve(request, call)
         finally:
             self._open -= 1
 
-    async def _serve(self, request: Any, call: Call) -> None:
+    async def _serve(self, request: Any, call: Call) -> Mapping[str, str]:
         try:
             pipeline = await asyncio.get_running_loop().run_in_executor(
                 self._executor,
                 lambda: self._hub.pipeline(pipeline_config(request, self._features)),
             )
         except ValueError as error:
-            raise CallError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+            raise CallError(Status.INVALID_ARGUMENT, str(error)) from None
         subscriber = self._hub.subscribe(pipeline)
         try:
-            await call.begin()
+            call.begin()
             await subscriber.deliver(call.write)
-            call.conclude({LOST_EVENTS: str(subscriber.lost)})
+            return {LOST_EVENTS: str(subscriber.lost)}
         finally:
             self._hub.unsubscribe(subscriber)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import grpc
-
+from osmia_agent.gateway.link import Status
 from osmia_agent.sensors.policy_programs import HookState
 from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
 from osmia_agent.server.calls import CallError, Method, refuse
@@ -203,7 +202,7 @@ class PolicyCalls:
     async def _change(self, work: Callable[[], None]) -> None:
         if self._waiting >= _MAX_CHANGES_WAITING:
             raise CallError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                Status.RESOURCE_EXHAUSTED,
                 f"{self._waiting} changes of policies are waiting; try later",
             )
         self._waiting += 1

@@ -1,4 +1,4 @@
-"""The API as a whole: an asyncio loop in a thread of its own, with its listeners."""
+"""The API as a whole: an asyncio loop in a thread of its own, with the gateway's process."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osmia_agent.server.calls import Bounds, Method, service_handler
+from osmia_agent.gateway.setup import MAX_REQUEST_BYTES, Setup, TlsFiles
+from osmia_agent.server.calls import Dispatcher, Method, Services
 from osmia_agent.server.debug import Debugging
 from osmia_agent.server.event_log import RotatedFile, event_log_methods
 from osmia_agent.server.events_stream import EventStreams
-from osmia_agent.server.health_service import HealthService
+from osmia_agent.server.gateway_process import GatewayProcess
 from osmia_agent.server.info import info
 from osmia_agent.server.info_file import InfoFile, server_info
-from osmia_agent.server.listeners import MAX_REQUEST_BYTES, Listener
-from osmia_agent.server.reflection import reflection_handlers
 from osmia_agent.server.runtime_hook import RuntimeHook
 from osmia_agent.server.sensors_service import description_methods, without_policies
 from osmia_agent.server.streams import StreamHub
-from osmia_agent.server.tls import CertificateReloader, TlsFiles
-from osmia_agent.settings.server_address import TcpAddress, UnixAddress, parse_server_address
+from osmia_agent.settings.server_address import UnixAddress, parse_server_address
 from osmia_agent.settings.values import parse_listen_address
-from osmia_events import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,9 +43,6 @@ _log = logging.getLogger(__name__)
 SOCKET_NAME = "tetragon.sock"
 _WORKERS = 4
 _STATISTICS_TIMEOUT_S = 2.0
-_RETRY_TLS_S = 1.0
-
-Services = dict[str, dict[str, Method]]
 
 
 @dataclass
@@ -81,21 +75,16 @@ class ApiServer:
         self.node = node
         self.hub = StreamHub(settings.event_queue_size, node.redaction_filters)
         self._settings = settings
-        # An address that nobody asked for is no reason not to start.
-        self._is_optional = "server_address" not in settings.model_fields_set
-        self._bounds = Bounds(settings.server_max_calls)
-        self._health = HealthService(node.health, settings.health_server_interval)
-        self._listeners: list[Listener] = []
         self._info_file = InfoFile(Path(settings.run_dir))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._gateway: GatewayProcess | None = None
         self._grace_s = 0.0
         self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve. Raises OSError if an address cannot be listened on."""
+        """Begin to serve. Raises OSError if an address that was asked for cannot be listened on."""
         self._thread.start()
         self._started.result()
 
@@ -109,11 +98,12 @@ class ApiServer:
 
     def statistics(self) -> StreamStatistics:
         """Count the events of all streams; for any thread."""
+        restarts = self._gateway.restarts if self._gateway is not None else 0
         if self._loop is None or not self._thread.is_alive():
-            return self.hub.statistics()
+            return self.hub.statistics()._replace(restarts=restarts)
         counted: concurrent.futures.Future[StreamStatistics] = concurrent.futures.Future()
         self._loop.call_soon_threadsafe(lambda: counted.set_result(self.hub.statistics()))
-        return counted.result(_STATISTICS_TIMEOUT_S)
+        return counted.result(_STATISTICS_TIMEOUT_S)._replace(restarts=restarts)
 
     def _run(self) -> None:
         try:
@@ -129,22 +119,20 @@ class ApiServer:
         self._stopping = asyncio.Event()
         self.hub.start(self._loop)
         with ThreadPoolExecutor(_WORKERS, "grpc-worker") as executor:
+            services = self._services(executor)
+            gateway = self._gateway = GatewayProcess(
+                self._setup(services), Dispatcher(services), self.node.health, self._listens
+            )
             try:
-                await self._listen(self._services(executor))
-                await self._serve_health()
-                self._spawn(self._health.run())
+                await gateway.start()
+                running = asyncio.create_task(gateway.run())
                 self._started.set_result(None)
                 await self._stopping.wait()
-                await self._health.end()
                 self.hub.close()
+                await gateway.stop(self._grace_s)
+                await running
             finally:
                 self._info_file.remove()
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*(each.stop(self._grace_s) for each in self._listeners))
-
-    def _spawn(self, work: Any) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
 
     def _services(self, executor: ThreadPoolExecutor) -> Services:
         node, settings = self.node, self._settings
@@ -157,14 +145,14 @@ class ApiServer:
             return await asyncio.get_running_loop().run_in_executor(executor, make)
 
         return {
-            "FineGuidanceSensors": {
+            "tetragon.FineGuidanceSensors": {
                 "GetEvents": Method(stream=streams.serve),
                 **description_methods(node.version, get_info),
                 **self._policy_methods(executor),
                 **Debugging(executor, node.processes, self.hub.redact_process).methods(),
                 "RuntimeHook": Method(RuntimeHook(node.announce).answer, changes=True),
             },
-            "EventLogService": event_log_methods(node.exported_file),
+            "tetragon.EventLogService": event_log_methods(node.exported_file),
         }
 
     def _policy_methods(self, executor: ThreadPoolExecutor) -> Mapping[str, Method]:
@@ -180,85 +168,52 @@ class ApiServer:
             deprecated=self._settings.enable_deprecated_tracingpolicy_grpc,
         ).methods()
 
-    def _listener(self, services: Services, *, read_only: bool) -> Listener:
-        names = [messages.service(name).full_name for name in services]
-        handlers = [
-            service_handler(name, methods, self._bounds, read_only=read_only)
-            for name, methods in services.items()
-        ]
-        made = Listener(
-            (*handlers, *reflection_handlers(names)),
-            self._health,
-            self._settings.server_max_streams,
-        )
-        self._listeners.append(made)
-        return made
-
-    async def _listen(self, services: Services) -> None:
+    def _setup(self, services: Services) -> Setup:
         settings = self._settings
         address = parse_server_address(settings.server_address)
-        unix = (
-            Path(address.path)
-            if isinstance(address, UnixAddress)
-            else Path(settings.run_dir) / SOCKET_NAME
+        tcp, path = None, str(Path(settings.run_dir) / SOCKET_NAME)
+        if isinstance(address, UnixAddress):
+            path = address.path
+        else:
+            tcp = address
+        health = settings.health_server_address
+        return Setup(
+            level=settings.level,
+            log_format=settings.log_format,
+            services={
+                service: {name: method.changes for name, method in methods.items()}
+                for service, methods in services.items()
+            },
+            unix_path=path,
+            tcp_address=tcp,
+            health_address=parse_listen_address(health) if health else None,
+            tls=tls_files(settings),
+            read_only=settings.server_read_only,
+            # An address that nobody asked for is no reason not to start.
+            is_optional="server_address" not in settings.model_fields_set,
+            max_streams=settings.server_max_streams,
+            max_calls=settings.server_max_calls,
+            health_interval_s=settings.health_server_interval,
         )
+
+    def _listens(self, unix_path: str) -> None:
+        if not unix_path:
+            return
         try:
-            await self._listener(services, read_only=False).listen_unix(unix)
-            _log.info("gRPC on %s", unix)
             self._info_file.write(
-                server_info(settings, str(UnixAddress(str(unix))), MAX_REQUEST_BYTES)
+                server_info(self._settings, str(UnixAddress(unix_path)), MAX_REQUEST_BYTES)
             )
         except OSError as error:
-            self._cannot_listen(str(unix), error)
-        if not isinstance(address, TcpAddress):
-            return
-        tls = TlsFiles.of(settings)
-        if tls is not None:
-            self._spawn(self._listen_tls(services, address, tls))
-            return
-        try:
-            listener = self._listener(services, read_only=settings.server_read_only)
-            _log.info("gRPC on %s", await listener.listen_tcp(address))
-        except OSError as error:
-            self._cannot_listen(str(address), error)
+            _log.warning("clients do not find the API by themselves: %s", error)
 
-    async def _listen_tls(self, services: Services, address: TcpAddress, files: TlsFiles) -> None:
-        """Listen once the certificates are there."""
-        told = ""
-        while True:
-            try:
-                reloader = CertificateReloader(files)
-                listener = self._listener(services, read_only=self._settings.server_read_only)
-                found = await listener.listen_tcp(address, reloader.credentials())
-            except (OSError, ValueError) as error:
-                if told != str(error):
-                    told = str(error)
-                    _log.warning("gRPC is not served on %s yet: %s", address, error)
-                await asyncio.sleep(_RETRY_TLS_S)
-            else:
-                _log.info("gRPC on %s, with TLS", found)
-                return
 
-    async def _serve_health(self) -> None:
-        text = self._settings.health_server_address
-        if not text:
-            return
-        address = TcpAddress(*parse_listen_address(text))
-        listener = Listener((), self._health, self._settings.server_max_streams)
-        self._listeners.append(listener)
-        try:
-            _log.info("gRPC health on %s", await listener.listen_tcp(address))
-        except OSError as error:
-            message = f"gRPC health cannot be served on {address}: {error.strerror or error}"
-            raise OSError(error.errno, message) from None
-
-    def _cannot_listen(self, address: str, error: OSError) -> None:
-        reason = error.strerror or str(error)
-        if not self._is_optional:
-            message = f"gRPC cannot be served on {address}: {reason}"
-            raise OSError(error.errno, message) from None
-        _log.warning(
-            "gRPC is not served on %s: %s (--server-address chooses another, empty is none)",
-            address,
-            reason,
-        )
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """Return what the options name; None without TLS."""
+    if not settings.server_tls_cert_file:
+        return None
+    return TlsFiles(
+        settings.server_tls_cert_file,
+        settings.server_tls_key_file,
+        tuple(settings.server_tls_client_ca_files),
+        settings.server_tls_require_client_cert,
+    )

@@ -27,8 +27,8 @@ def run(scenario, queue=100, redaction=()):
 async def delivered(subscriber):
     found = []
 
-    async def write(message):
-        found.append(from_protobuf(message).body.process)
+    async def write(messages):
+        found.extend(from_protobuf(each).body.process for each in messages)
 
     await subscriber.deliver(write)
     return found
@@ -110,8 +110,8 @@ def test_one_view_is_encoded_once():
         for each in subscribers:
             mine = []
 
-            async def write(message, mine=mine):
-                mine.append(message)
+            async def write(messages, mine=mine):
+                mine.extend(messages)
 
             await each.deliver(write)
             sent.append(mine)

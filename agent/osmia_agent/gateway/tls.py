@@ -5,39 +5,18 @@ from __future__ import annotations
 import logging
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osmia_agent.settings import Settings
+    from osmia_agent.gateway.setup import TlsFiles
 
 _log = logging.getLogger(__name__)
 
 _Fingerprint = tuple[tuple[int, int, int], ...]
-
-
-class TlsFiles(NamedTuple):
-    """Where certificates are."""
-
-    certificate: Path
-    key: Path
-    client_authorities: tuple[Path, ...]
-    requires_client: bool
-
-    @classmethod
-    def of(cls, settings: Settings) -> TlsFiles | None:
-        """Return what the options name; None without TLS."""
-        if not settings.server_tls_cert_file:
-            return None
-        return cls(
-            Path(settings.server_tls_cert_file),
-            Path(settings.server_tls_key_file),
-            tuple(map(Path, settings.server_tls_client_ca_files)),
-            settings.server_tls_require_client_cert,
-        )
 
 
 class CertificateReloader:
@@ -87,7 +66,7 @@ def _fingerprint(files: TlsFiles) -> _Fingerprint:
 
 
 def _all(files: TlsFiles) -> Sequence[Path]:
-    return (files.certificate, files.key, *files.client_authorities)
+    return [Path(each) for each in (files.certificate, files.key, *files.client_authorities)]
 
 
 def _configuration(files: TlsFiles) -> Any:
@@ -98,12 +77,13 @@ def _configuration(files: TlsFiles) -> Any:
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ValueError(f"{files.certificate} and {files.key}: {reason}") from None
-    for path in files.client_authorities:
+    authorities = [Path(each) for each in files.client_authorities]
+    for path in authorities:
         try:
             context.load_verify_locations(path)
         except ssl.SSLError as error:
             raise ValueError(f"{path}: {error.reason}") from None
-    roots = b"\n".join(path.read_bytes() for path in files.client_authorities)
+    roots = b"\n".join(path.read_bytes() for path in authorities)
     return grpc.ssl_server_certificate_configuration(
-        [(files.key.read_bytes(), files.certificate.read_bytes())], roots or None
+        [(Path(files.key).read_bytes(), Path(files.certificate).read_bytes())], roots or None
     )

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from osmia_agent.server.unix_socket import UnixSocket
+from osmia_agent.gateway.setup import MAX_REQUEST_BYTES
+from osmia_agent.gateway.unix_socket import UnixSocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from osmia_agent.server.health_service import HealthService
+    from osmia_agent.gateway.health_service import HealthService
     from osmia_agent.settings.server_address import TcpAddress
 
-MAX_REQUEST_BYTES = 4 << 20
 _SPARE_CALLS = 64
 """Calls at once beyond streams of events."""
 

@@ -1,0 +1,150 @@
+"""What the agent and its gateway tell each other, and how.
+
+A frame is the length of what follows, in four bytes, and one message in MessagePack. Calls have
+numbers, which the gateway gives and never uses again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from osmia_agent.gateway.setup import Setup
+
+if TYPE_CHECKING:
+    import socket
+
+_LENGTH_BYTES = 4
+_BUFFER_BYTES = 1 << 20
+
+_Received = TypeVar("_Received")
+
+
+class Status(IntEnum):
+    """How a call can end, by gRPC's numbers."""
+
+    OK = 0
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    INTERNAL = 13
+
+
+class _Message(msgspec.Struct, array_like=True, tag=True):
+    """Any message but the first."""
+
+
+class Request(_Message):
+    """A call has begun."""
+
+    call: int
+    service: str
+    """Full name."""
+    method: str
+    data: bytes
+
+
+class Begin(_Message):
+    """The client is to be told that its stream has begun."""
+
+    call: int
+
+
+class Responses(_Message):
+    """Serialised messages for the client; answered by `Written`, in order."""
+
+    call: int
+    messages: list[bytes]
+
+
+class Written(_Message):
+    """The oldest `Responses` of a call without this answer are on their way to the client."""
+
+    call: int
+
+
+class End(_Message):
+    """A call has its status; nothing follows."""
+
+    call: int
+    status: int = Status.OK
+    text: str = ""
+    metadata: dict[str, str] = {}
+
+
+class Cancelled(_Message):
+    """A client went before the end of its call."""
+
+    call: int
+
+
+class Alive(_Message):
+    """Whether the agent works, told at the intervals of `Setup`."""
+
+    is_good: bool
+
+
+class Listens(_Message):
+    """The gateway serves calls; without a path, not on the Unix socket."""
+
+    unix_path: str
+
+
+class CannotListen(_Message):
+    """The gateway ends, since an address that was asked for cannot be listened on."""
+
+    errno: int
+    reason: str
+
+
+class Stop(_Message):
+    """Let calls end for so long, then end."""
+
+    grace_s: float
+
+
+ToGateway = Setup | Begin | Responses | End | Alive | Stop
+ToAgent = Request | Written | Cancelled | Listens | CannotListen
+
+
+class Link(Generic[_Received]):
+    """One end of the socket pair; what arrives is of `kinds`."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kinds: Any
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(kinds).decode
+
+    @classmethod
+    async def open(cls, end: socket.socket, kinds: Any) -> Link[_Received]:
+        """Use a connected socket, which is closed with the link."""
+        reader, writer = await asyncio.open_connection(sock=end, limit=_BUFFER_BYTES)
+        return cls(reader, writer, kinds)
+
+    def send(self, message: ToGateway | ToAgent) -> None:
+        """Send a message; does nothing if nobody is there any more."""
+        if not self._writer.is_closing():
+            data = self._encode(message)
+            self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
+
+    async def receive(self) -> _Received | None:
+        """Return the next message, None once the other end is gone."""
+        try:
+            length = await self._reader.readexactly(_LENGTH_BYTES)
+            data = await self._reader.readexactly(int.from_bytes(length, "little"))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        message: _Received = self._decode(data)
+        return message
+
+    def close(self) -> None:
+        """Let the other end know that nobody is here any more."""
+        self._writer.close()

@@ -1,0 +1,86 @@
+"""The process that speaks gRPC for the agent: it may die, and never outlives the agent."""
+
+import os
+import re
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.bpf.agent import wait_until
+from tests.server.replayed import ReplayedAgent, exec_event
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def metric(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        return float(re.search(rf"^{name} (\S+)$", page.read().decode(), re.MULTILINE)[1])
+
+
+def test_it_is_started_anew_if_it_dies_and_the_outage_is_counted(tmp_path, generated):
+    port = free_port()
+    with ReplayedAgent(tmp_path, "--metrics-server", f"127.0.0.1:{port}") as agent:
+        request = generated.events.GetEventsRequest()
+        first = agent.gateway()
+        with grpc.insecure_channel(agent.address) as channel:
+            stream = generated.sensors_grpc.FineGuidanceSensorsStub(channel).GetEvents(request)
+            stream.initial_metadata()
+            agent.feed(exec_event(1))
+            assert next(stream).process_exec.process.pid.value == 1
+            os.kill(first, signal.SIGKILL)
+            with pytest.raises(grpc.RpcError) as error:
+                next(stream)
+            assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+        wait_until(lambda: agent.gateway() not in {None, first}, 30, "another gateway")
+        wait_until(lambda: metric(port, "osmia_grpc_gateway_restarts_total") == 1, 30, "its count")
+        agent.feed(exec_event(2))  # nobody listens
+        with grpc.insecure_channel(agent.address) as channel:
+            stub = generated.sensors_grpc.FineGuidanceSensorsStub(channel)
+            stream = stub.GetEvents(request, wait_for_ready=True)
+            stream.initial_metadata()
+            agent.feed(exec_event(3))
+            assert next(stream).process_exec.process.pid.value == 3
+            stream.cancel()
+        wait_until(lambda: metric(port, "osmia_stream_subscribers") == 0, 30, "the stream's end")
+        names = ("sent", "filtered", "lost", "failed")
+        counts = {name: metric(port, f"osmia_stream_events_{name}_total") for name in names}
+        assert counts == {"sent": 2, "filtered": 0, "lost": 0, "failed": 0}
+        assert metric(port, "osmia_stream_events_read_total") == 2
+        assert "it is started anew" in agent.log()
+        assert agent.end() == 0
+        assert not any(agent.run_dir.iterdir())
+
+
+def test_it_does_not_outlive_an_agent_that_is_killed(tmp_path):
+    with ReplayedAgent(tmp_path) as agent:
+        gateway = Path(f"/proc/{agent.gateway()}")
+        os.kill(int(gateway.name), signal.SIGTERM)  # of no effect: that is the agent's business
+        agent.process.kill()
+        agent.process.wait()
+        wait_until(lambda: not (gateway / "exe").exists(), 30, "the gateway's end")
+        assert not (agent.run_dir / "s").exists()
+
+
+def test_health_is_honest_when_the_agent_is_silent(tmp_path):
+    options = ("--health-server-interval", "1")
+    with ReplayedAgent(tmp_path, *options) as agent, grpc.insecure_channel(agent.address) as opened:
+        health = health_pb2_grpc.HealthStub(opened)
+
+        def status():
+            return health.Check(health_pb2.HealthCheckRequest(), timeout=10).status
+
+        serving = health_pb2.HealthCheckResponse.SERVING
+        wait_until(lambda: status() == serving, 10, "a healthy agent")
+        agent.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: status() != serving, 30, "an agent that says nothing")
+        agent.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: status() == serving, 10, "an agent that is back")
