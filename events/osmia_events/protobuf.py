@@ -1,7 +1,8 @@
 """Events to protobuf's wire format.
 
 Writing is done by hand: a process's bytes are kept in its memo and spliced into every event that
-names it, which a protobuf library cannot do. Field numbers come from the contract's descriptors.
+names it, which a protobuf library cannot do; so are those of a pod that many processes share. Field
+numbers come from the contract's descriptors.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
+from msgspec import structs
+
 from osmia_events import messages
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
+    Container,
     Event,
     Kind,
     KprobeArgument,
     Message,
+    Pod,
     Process,
     WireField,
     wire_fields,
@@ -29,7 +34,7 @@ ToBytes = Callable[[Any], bytes]
 ProcessToBytes = Callable[[Process], bytes]
 
 _REMEMBERED = "protobuf"
-"""Key of a process's bytes in its memo."""
+"""Key of a process's or pod's bytes in its memo."""
 _VARINT, _LENGTH = 0, 2
 _SECOND_NS = 1_000_000_000
 
@@ -92,6 +97,8 @@ def _plain_encoder() -> ProtobufEncoder:
 def _plain_writer(message: type[Message]) -> ToBytes:
     if message is KprobeArgument:
         return _argument_writer()
+    if message is Pod:
+        return _pod_writer()
     return _message_writer(message, message.__name__, _value_writer)
 
 
@@ -171,6 +178,31 @@ def _argument_writer() -> ToBytes:
     return write
 
 
+def _pod_writer() -> ToBytes:
+    write_alone = _message_writer(Pod, "Pod", _value_writer)
+    write_container = _message_writer(Container, "Container", _value_writer)
+    container_tag = _tag(_numbers("Pod")["container"], _LENGTH)
+    pid_tag = _tag(_numbers("Container")["pid"], _LENGTH)
+
+    def write(pod: Pod) -> bytes:
+        memo, container = pod.memo, pod.container
+        if memo is None or container is None:
+            return write_alone(pod)
+        kept: tuple[bytes, bytes] | None = memo.get(_REMEMBERED)
+        if kept is None:
+            around = write_alone(pod.replaced(container=None))
+            without_pid = structs.replace(container, pid=None)
+            kept = memo[_REMEMBERED] = (around, write_container(without_pid))
+        # Only the pid differs between processes; it stands last, as fields may in any order.
+        around, data = kept
+        if container.pid is not None:
+            pid = b"\x08" + _varint(container.pid) if container.pid else b""
+            data = b"".join((data, pid_tag, _ONE_BYTE[len(pid)], pid))
+        return b"".join((around, container_tag, _varint(len(data)), data))
+
+    return write
+
+
 def _map_writer(tag: bytes) -> ToBytes:
     return lambda items: b"".join([tag + _map_entry(*item) for item in items.items()])
 
@@ -226,6 +258,16 @@ _ONE_BYTE = [bytes((value,)) for value in range(128)]
 def _varint(value: int) -> bytes:
     if 0 <= value < 128:
         return _ONE_BYTE[value]
+    # The sizes of most texts and messages, of pids, and of nanoseconds and unset user ids.
+    if 0 <= value < 1 << 14:
+        return bytes((value & 127 | 128, value >> 7))
+    if 0 <= value < 1 << 21:
+        return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
+    if 1 << 28 <= value < 1 << 35:
+        low, high = value >> 7, value >> 21
+        return bytes(
+            (value & 127 | 128, low & 127 | 128, low >> 7 & 127 | 128, high & 127 | 128, high >> 7)
+        )
     value &= (1 << 64) - 1  # negative numbers are written in two's complement
     groups = []
     while value > 127:

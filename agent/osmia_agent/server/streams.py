@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _MAX_QUEUED_BYTES = 32 << 20
 """Of one subscriber: an event can be as large as the arguments in it, hundreds of KiB."""
 _BATCHES_AT_ONCE = 2
-_BATCH_MESSAGES = 128
-_BATCH_BYTES = 64 << 10
+_BATCH_MESSAGES = 256
+_BATCH_BYTES = 256 << 10
 """At most that many messages, or about that many bytes, are written at once."""
 _SWITCH_S = 0.0005
 """While somebody listens. Each batch that is sent ends in a short turn of the server's thread;

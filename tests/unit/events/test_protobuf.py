@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from msgspec import structs
 
 from osmia_events import messages
 from osmia_events.model import (
     EVENT_BODIES,
+    Container,
     Event,
     KprobeArgument,
+    Pod,
     Process,
     ProcessExec,
     ProcessKprobe,
@@ -71,6 +74,21 @@ def test_wrappers_distinguish_zero_from_unset() -> None:
     assert isinstance(read, ProcessExec)
     assert read.process == process
     assert read.process.uid is None
+
+
+def test_a_pod_is_written_once_for_all_processes_of_its_container() -> None:
+    pod: Pod = every_field(Pod)
+    shared = [pod.with_container_pid(pid) for pid in (0, 9, 70_000)]
+    without = pod.replaced(container=structs.replace(every_field(Container), pid=None))
+    without.memo = shared[0].memo
+
+    for each in (*shared, without):
+        assert each.memo is not None
+        event = Event(ProcessExec(Process(pod=each)))
+        assert from_protobuf(to_protobuf(event)) == event
+        alone = Event(ProcessExec(Process(pod=each.replaced())))
+        assert len(to_protobuf(event)) == len(to_protobuf(alone))
+    assert list(shared[0].memo or {}) == ["protobuf"]
 
 
 def test_a_process_is_written_once_and_remembered_in_its_memo() -> None:
