@@ -24,7 +24,7 @@ from osmia_agent.enrich import PodWait
 from osmia_agent.export.live import LivePipelines
 from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
-from osmia_agent.kernel.compiler import CompileError
+from osmia_agent.kernel.compile_children import CompileError
 from osmia_agent.kernel.privileges import MissingPrivilegeError, check_privileges
 from osmia_agent.loop import EventLoop
 from osmia_agent.metrics import EventCounter

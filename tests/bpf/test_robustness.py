@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from osmia_agent.kernel.compile_children import LINGER_S
 from osmia_agent.kernel.compiler import Job
 from osmia_bpf.programs import BaseSensorOptions
 from tests.bpf.agent import Agent, wait_until
@@ -300,8 +301,12 @@ def test_the_agent_holds_no_compiler(agent):
     maps = Path(f"/proc/{agent.pid}/maps").read_text()
     assert "LLVM" not in maps
     assert "clang" not in maps
-    children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text()
-    assert children.strip() == ""
+    # One that compiled for a cold start lingers a while.
+    threads = Path(f"/proc/{agent.pid}/task")
+    deadline = time.monotonic() + LINGER_S + 10
+    while any(children.read_text().strip() for children in threads.glob("*/children")):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_programs_and_maps_go_with_the_agent(tmp_path, bpf_lib):

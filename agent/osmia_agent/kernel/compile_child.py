@@ -1,9 +1,9 @@
-"""The child process that compiles: it alone imports bcc and its LLVM, and it ends after its jobs.
+"""The child process that compiles: it alone imports bcc and its LLVM, and it ends with its input.
 
 Started as `python -m osmia_agent.kernel.compile_child`. It reads `Job`s as lines of JSON from
-standard input and writes a `Compiled` as MessagePack for each to standard output, its length in 4
-bytes ahead of it. What bcc and clang say goes to standard error; at the first job that fails it
-ends with the exit status 1.
+standard input, with an empty line after each batch, and writes a `Compiled` as MessagePack for each
+to standard output, its length in 4 bytes ahead of it. What bcc and clang say goes to standard
+error; at the first job that fails it ends with the exit status 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from osmia_agent.kernel.compiler import LENGTH_BYTES, Job
+from osmia_agent.kernel.compile_children import LENGTH_BYTES
+from osmia_agent.kernel.compiler import Job
 from osmia_bpf.btf import Btf, BtfError
 from osmia_bpf.headers import write_stub_tree
 from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Source
@@ -35,12 +36,15 @@ def compile_source(source: Source) -> Compiled:
     from bcc import BPF, lib  # noqa: PLC0415 - LLVM is loaded by this import, so only here
 
     module = BPF(text=source.text.encode())
-    maps, index_of_fd = _maps(lib, module.module)
-    programs = []
-    for program in source.programs:
-        code = bytearray(module.dump_func(program.name.encode()))
-        _use_map_indexes(code, index_of_fd)
-        programs.append(CompiledProgram(program=program, code=bytes(code)))
+    try:
+        maps, index_of_fd = _maps(lib, module.module)
+        programs = []
+        for program in source.programs:
+            code = bytearray(module.dump_func(program.name.encode()))
+            _use_map_indexes(code, index_of_fd)
+            programs.append(CompiledProgram(program=program, code=bytes(code)))
+    finally:
+        module.cleanup()  # else it holds its maps until this process ends
     return Compiled(programs=tuple(programs), maps=maps, details=source.details, keep=source.keep)
 
 
@@ -83,6 +87,8 @@ def main() -> int:
         write_stub_tree(Path(directory), os.uname().release)
         os.environ["BCC_KERNEL_SOURCE"] = directory
         for line in sys.stdin.buffer:
+            if line.isspace():  # the end of a batch
+                continue
             try:
                 compiled = _do(msgspec.json.decode(line, type=Job))
             except _JobError as error:

@@ -1,7 +1,7 @@
 """Compiling in a child process, with a cache of bytecode on disk.
 
-The agent never holds LLVM: bcc runs in a short-lived child (`compile_child`), and what it made is
-kept by everything that it depends on, so a warm start compiles nothing.
+The agent never holds LLVM: bcc runs in short-lived children (`compile_child`), and what they make
+is kept by everything that it depends on, so a warm start compiles nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from osmia_agent.kernel.compile_children import CompileChildren, CompileError
 from osmia_bpf.btf import VMLINUX, Btf, BtfError
 from osmia_bpf.function_ids import FunctionIdsRecipe
 from osmia_bpf.policy.processes import ProcessMapRecipe, process_map
@@ -28,23 +28,15 @@ from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import BaseSensorOptions, Compiled, ProgramKind, Source, base_sensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from importlib.resources.abc import Traversable
 
 logger = logging.getLogger(__name__)
 
-LENGTH_BYTES = 4
-"""Of a result's length, as the child writes it."""
-
-_TIMEOUT_S = 120
-_TIMEOUT_PER_JOB_S = 30
 # Fewer jobs than this are not worth children of their own.
 _MIN_BATCH = 2
-_ERROR_LINES = 20
 
-
-class CompileError(Exception):
-    """The compile child made nothing; the message ends with what it said."""
+_children = CompileChildren()
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +152,7 @@ def compile_jobs(jobs: Sequence[Job], kept: BytecodeCache) -> list[Compiled]:
     missing = [at for at, compiled in enumerate(found) if compiled is None]
     made = dict(
         zip(
-            missing, _compile_in_child([jobs[at] for at in missing]) if missing else (), strict=True
+            missing, _children.compile([jobs[at] for at in missing]) if missing else (), strict=True
         )
     )
     for at, compiled in made.items():
@@ -184,7 +176,7 @@ def compile_ahead(jobs: Sequence[Job], kept: BytecodeCache) -> dict[str, Compile
 
     def do(batch: Sequence[Job]) -> None:
         with contextlib.suppress(CompileError):
-            for job, compiled in zip(batch, _compile_in_child(batch), strict=True):
+            for job, compiled in zip(batch, _children.compile(batch), strict=True):
                 key = cache_key(job)
                 if compiled.keep:
                     kept.put(key, compiled)
@@ -239,33 +231,3 @@ def _bcc_version() -> str:
         if module.is_file():
             return f"{module}:{module.stat().st_mtime_ns}"
     return "none"
-
-
-def _compile_in_child(jobs: Sequence[Job]) -> list[Compiled]:
-    """Return what a child makes of jobs; raise `CompileError` if it fails at any."""
-    timeout_s = _TIMEOUT_S + _TIMEOUT_PER_JOB_S * len(jobs)
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "osmia_agent.kernel.compile_child"],
-            input=b"".join(msgspec.json.encode(job) + b"\n" for job in jobs),
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise CompileError(f"compiling took more than {timeout_s} s") from None
-    said = child.stderr.decode(errors="replace").strip()
-    if child.returncode != 0 or not child.stdout:
-        last = "\n".join(said.splitlines()[-_ERROR_LINES:])
-        raise CompileError(f"compiling ended with status {child.returncode}: {last}")
-    if said:
-        logger.debug("compiler: %s", said)
-    return [msgspec.msgpack.decode(result, type=Compiled) for result in _results(child.stdout)]
-
-
-def _results(output: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(output):
-        start = at + LENGTH_BYTES
-        at = start + int.from_bytes(output[at:start], sys.byteorder)
-        yield output[start:at]

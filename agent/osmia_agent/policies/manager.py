@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from osmia_agent.kernel.compiler import CompileError
+from osmia_agent.kernel.compile_children import CompileError
 from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey
 from osmia_bpf.btf import BtfError
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import MapType
-from osmia_agent.kernel.compiler import CompileError, Job
+from osmia_agent.kernel.compile_children import CompileError
+from osmia_agent.kernel.compiler import Job
 from osmia_agent.kernel.ring import open_ring, ring_bytes
 from osmia_agent.sensors.policy_events import KnownPolicy
 from osmia_agent.sensors.policy_programs import HookCounts, HookState, PolicyPrograms, schema_of

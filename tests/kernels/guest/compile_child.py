@@ -68,13 +68,29 @@ def main():
     if sys.argv[1:] == ["facts"]:
         known, _ = ask(b"K", b"?")
         status, said = (0, b"") if known else ask(b"F", facts())
-    else:
-        jobs = sys.stdin.buffer.read()
-        if jobs.count(f'"{FACTS["btf"]}"'.encode()) < len(jobs.splitlines()):
-            return subprocess.run([sys.executable, REAL], input=jobs, check=False).returncode
-        status, said = ask(b"J", jobs)
-    (sys.stderr if status else sys.stdout).buffer.write(said)
-    return status
+        answer(status, said)
+        return status
+    batch = b""
+    for line in sys.stdin.buffer:
+        if not line.isspace():
+            batch += line
+            continue
+        if batch.count(f'"{FACTS["btf"]}"'.encode()) < len(batch.splitlines()):
+            status = subprocess.run([sys.executable, REAL], input=batch, check=False).returncode
+        else:
+            status, said = ask(b"J", batch)
+            answer(status, said)
+        if status:
+            return status
+        batch = b""
+    return 0
+
+
+def answer(status, said):
+    """Write an answer where the real child would have written it."""
+    to = (sys.stderr if status else sys.stdout).buffer
+    to.write(said)
+    to.flush()
 
 
 if __name__ == "__main__":
