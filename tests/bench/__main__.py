@@ -38,6 +38,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--apply", action="store_true", help="also how soon an agent has what kubectl applies"
     )
+    parser.add_argument(
+        "--identity", action="store_true", help="also identity of 2,000 containers (needs runc)"
+    )
     parser.add_argument("--streams", action="store_true", help="also streams of the gRPC API")
     options = parser.parse_args(arguments)
     print(f"{'case':44} {'per second of CPU':>17} {'µs each':>8} {'spread':>7} {'target':>9}")
@@ -51,6 +54,7 @@ def main(arguments: Sequence[str]) -> None:
         "agent": options.agent,
         "cluster": options.cluster,
         "apply": options.apply,
+        "identity": options.identity,
         "stream": options.streams,
     }
     figures = [figure for what, on in wanted.items() if on for figure in _figures(what)]
