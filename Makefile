@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test test-cluster test-containers test-chart test-kernels lint chart docs reference test-docs bench clean
+.PHONY: setup setup-test run test test-cluster test-containers test-chart test-kernels lint chart docs pictures reference test-docs bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -41,6 +41,9 @@ chart: setup-test              ## write what follows from the chart's values: sc
 
 docs: .venv/.docs              ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pictures: .venv/.docs          ## record the terminals that the documentation shows
+	$(BIN)/python scripts/record_terminal.py $(ARGS)
 
 test-docs: .venv/.docs         ## the site without a warning, each page in a browser, the search
 	scripts/apt-install chromium

@@ -118,6 +118,9 @@ def _section(shape: dict[str, Any], paths: list[str], anchors: dict[str, str]) -
     yield f'<a id="{anchor}"></a>\n\n### {_title(paths)}\n\n'
     if len(paths) > 2:
         yield f"At {', '.join(f'`{path}`' for path in paths)}.\n\n"
+    if not shape["properties"]:
+        yield "No fields: `{}`.\n\n"
+        return
     yield "| field | type | |\n|---|---|---|\n"
     required = shape.get("required", ())
     for name, field in shape["properties"].items():

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "contributing.md": "CONTRIBUTING.md",
     "chart.md": "charts/osmia/README.md",
+    "examples.md": "examples/README.md",
 }
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])+)\]\(([^)\s]+)\)")
 

@@ -6,8 +6,10 @@ import json
 import subprocess
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.bpf.agent import wait_until
 from tests.containers.runtime import PodSpec
@@ -144,3 +146,21 @@ def test_container_whose_first_act_is_forbidden(node, with_policies):
 
 def _has_ended(container):
     return container.status() == "stopped"
+
+
+def test_example_shells_in_web(node, with_policies):
+    path = Path(__file__).parents[2] / "examples/policies/shells-in-web.yaml"
+    with_policies(yaml.safe_load(path.read_text()))
+
+    def is_killed(container):
+        try:
+            container.execute("/bin/bash", "-c", "exit 0")
+        except AssertionError:
+            return True
+        return False
+
+    _, web = container_of(node, "web-1", "shop", app="web")
+    _, cart = container_of(node, "cart-1", "shop", app="cart")
+    wait_until(lambda: is_killed(web), 5, "a shell that is killed")
+    web.execute("/bin/true")
+    assert not is_killed(cart)

@@ -39,7 +39,7 @@ class Watched:
         self.problems: list[str] = []
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("requestfailed", lambda failed: self.problems.append(failed.url))
+        self.page.on("requestfailed", self._failed)
         self.page.on(
             "request",
             lambda request: (
@@ -56,6 +56,11 @@ class Watched:
                 else None
             ),
         )
+
+    def _failed(self, request: Any) -> None:
+        # What a page still loads when the test goes on to the next one is given up by the browser.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"{request.failure} {request.url}")
 
     def _console(self, message: Any) -> None:
         if message.type in ("error", "warning"):

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+import pytest
+
+from scripts.record_terminal import ASSETS, SHOTS
+
+
+@pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: str(shot.name))
+def test_a_picture_loads_nothing_and_is_shown(shot) -> None:
+    text = (ASSETS / f"{shot.name}.svg").read_text()
+    for loads in ("url(http", "href", "@import", "<image"):
+        assert loads not in text
+    pages = (path.read_text() for path in ASSETS.parent.rglob("*.md"))
+    assert any(f"assets/{shot.name}.svg" in page for page in pages)
