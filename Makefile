@@ -25,7 +25,7 @@ test-containers: setup-test    ## pods and policies with real containers (runc),
 	$(BIN)/pytest tests/containers $(ARGS)
 
 test-chart: setup-test         ## the Helm chart, with the real Helm and a real API server
-	$(BIN)/pytest tests/chart $(ARGS)
+	$(BIN)/pytest -n 2 tests/chart $(ARGS)
 
 test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
 	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)
