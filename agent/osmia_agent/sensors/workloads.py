@@ -60,7 +60,7 @@ class Workloads:
         self._lock = threading.Lock()
         self._scopes: dict[int, Scope] = {}
         self._places: dict[int, CgroupPlace] = {}
-        self._seen: dict[int, _Known | None] = {}
+        self._seen: dict[int, tuple[object, ...]] = {}
         self._masks: dict[int, int] = {}
         self._announced: OrderedDict[str, Announced] = OrderedDict()
         self._directory: PodDirectory | None = None
@@ -89,7 +89,8 @@ class Workloads:
         with self._lock:
             self._directory = directory
             for cgroup_id, place in self._places.items():
-                if self._find(place) != self._seen.get(cgroup_id):
+                # What did not change is the same object, so this is quick for all but a few.
+                if self._evidence(place) != self._seen.get(cgroup_id):
                     self._decide(cgroup_id)
 
     def announce(self, announced: Announced) -> bool:
@@ -135,7 +136,9 @@ class Workloads:
         self._map.put(HOST, sum(1 << at for at, scope in self._scopes.items() if scope.host))
 
     def _decide(self, cgroup_id: int) -> None:
-        known = self._seen[cgroup_id] = self._find(self._places[cgroup_id])
+        place = self._places[cgroup_id]
+        self._seen[cgroup_id] = self._evidence(place)
+        known = self._find(place)
         mask = 0
         if known is not None:
             pod = known.pod
@@ -148,6 +151,19 @@ class Workloads:
         if self._masks.get(cgroup_id) != mask:
             self._masks[cgroup_id] = mask
             self._map.put(cgroup_id, mask)
+
+    def _evidence(self, place: CgroupPlace) -> tuple[object, ...]:
+        """Return all of the directory that says which pod a cgroup is in."""
+        directory = self._directory
+        if directory is None:
+            return ()
+        announced = [
+            directory.pods.get(each.pod_uid)
+            for container in place.containers
+            if (each := self._announced.get(container))
+        ]
+        known = map(directory.containers.get, place.containers)
+        return (*known, *announced, directory.pods.get(place.pod_uid))
 
     def _find(self, place: CgroupPlace) -> _Known | None:
         """Return what is known of the pod that a cgroup is in."""
