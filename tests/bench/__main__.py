@@ -42,6 +42,9 @@ def main(arguments: Sequence[str]) -> None:
         "--identity", action="store_true", help="also identity of 2,000 containers (needs runc)"
     )
     parser.add_argument("--streams", action="store_true", help="also streams of the gRPC API")
+    parser.add_argument(
+        "--kernel", action="store_true", help="also what policies add to a call, in a guest"
+    )
     options = parser.parse_args(arguments)
     print(f"{'case':44} {'per second of CPU':>17} {'µs each':>8} {'spread':>7} {'target':>9}")
     results = []
@@ -56,6 +59,7 @@ def main(arguments: Sequence[str]) -> None:
         "apply": options.apply,
         "identity": options.identity,
         "stream": options.streams,
+        "kernel": options.kernel,
     }
     figures = [figure for what, on in wanted.items() if on for figure in _figures(what)]
     RESULTS.parent.mkdir(exist_ok=True)
