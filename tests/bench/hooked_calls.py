@@ -1,4 +1,4 @@
-"""What policies add to a call, in the kernel that this runs in: `python -m tests.bench.hooked_calls`.
+"""What policies add to a call, in the kernel that this runs in.
 
 Writes one JSON object to the file that is its argument: microseconds of one call, by name of case.
 `kernel_figures` runs it in a guest whose clock counts instructions.
@@ -50,7 +50,7 @@ def _lseek(selector: str) -> str:
 
 
 def _access(prefixes: int) -> str:
-    return _ACCESS.format(values=", ".join(f'"/srv/data/{n:03}/"' for n in range(prefixes)))
+    return _ACCESS.format(values=", ".join(f'"/srv/data/{99 - n:03}/"' for n in range(prefixes)))
 
 
 _NEVER_BINARY = 'matchBinaries: [{operator: In, values: ["/usr/bin/nothing"]}]'
