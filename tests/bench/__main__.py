@@ -45,6 +45,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--kernel", action="store_true", help="also what policies add to a call, in a guest"
     )
+    parser.add_argument(
+        "--policies", action="store_true", help="also how long policies take to be at work"
+    )
     options = parser.parse_args(arguments)
     print(f"{'case':44} {'per second of CPU':>17} {'µs each':>8} {'spread':>7} {'target':>9}")
     results = []
@@ -60,6 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         "identity": options.identity,
         "stream": options.streams,
         "kernel": options.kernel,
+        "policy": options.policies,
     }
     figures = [figure for what, on in wanted.items() if on for figure in _figures(what)]
     RESULTS.parent.mkdir(exist_ok=True)
