@@ -67,7 +67,7 @@ class Node:
         return f"{head}spec:\n{textwrap.indent(textwrap.dedent(spec), '  ')}"
 
     def status(self, key):
-        return next(status for status in self.sensor.statuses() if status.key == key)
+        return self.sensor.status(key)
 
     def events(self):
         """Return the bodies of the events since the last call."""

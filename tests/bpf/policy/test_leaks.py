@@ -28,9 +28,9 @@ LIMIT_S = 30
 def held():
     """Return what this process holds open, by what it is."""
     found = Counter()
-    for entry in os.listdir("/proc/self/fd"):
+    for entry in Path("/proc/self/fd").iterdir():
         try:
-            found[os.readlink(f"/proc/self/fd/{entry}")] += 1
+            found[str(entry.readlink())] += 1
         except FileNotFoundError:  # that of the listing
             continue
     return found
@@ -39,9 +39,9 @@ def held():
 def kernel_ids():
     """Return (kind, id) of the programs and maps that this process holds."""
     found = set()
-    for entry in os.listdir("/proc/self/fdinfo"):
+    for entry in Path("/proc/self/fdinfo").iterdir():
         try:
-            text = Path("/proc/self/fdinfo", entry).read_text()
+            text = entry.read_text()
         except FileNotFoundError:
             continue
         for line in text.splitlines():
