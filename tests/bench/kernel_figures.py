@@ -35,7 +35,7 @@ def figures() -> Iterator[Figure]:
     for name, case, at_most in _CALLS:
         yield Figure(name, found[case], "µs", at_most)
     one = found["prefix"] - found["access"]
-    yield Figure("access: 1 prefix adds", one, "µs", float("inf"))
+    yield Figure("access: 1 prefix adds", one, "µs", 1.5)
     yield Figure("access: 100 prefixes add", found["prefixes"] - found["access"], "µs", 2 * one)
 
 
