@@ -40,6 +40,11 @@ _log = logging.getLogger(__name__)
 MANAGER = "osmia-operator"
 WORKERS = 4
 STATUS_EVERY_S = 1.0
+STATUS_WRITES_PER_S = 100
+"""How many, about, while many objects change at once: each then waits longer for its next one.
+Otherwise a thousand agents that start would have every status written every second, and what they
+report next would wait behind it.
+"""
 
 
 class Source(NamedTuple):
@@ -308,7 +313,8 @@ class Controller:
         written_s = self._status_written_s.get(key)
         if written_s is None:
             return 0.0
-        return max(0.0, written_s + STATUS_EVERY_S - time.monotonic())
+        every_s = max(STATUS_EVERY_S, self.queue.pending / STATUS_WRITES_PER_S)
+        return max(0.0, written_s + every_s - time.monotonic())
 
     async def _call(self, what: str, call: Callable[..., Any], *arguments: object) -> Any:
         self._metrics.wrote(what)

@@ -61,6 +61,11 @@ class WorkQueue:
         return len(self._waiting) + len(self._again)
 
     @property
+    def pending(self) -> int:
+        """How many keys wait, those that are not due yet among them."""
+        return self.depth + len(self._later)
+
+    @property
     def oldest_s(self) -> float:
         """How long the first of them has waited."""
         first = next(iter(self._waiting.values()), None)

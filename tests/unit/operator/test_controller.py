@@ -159,3 +159,27 @@ def test_only_what_matters_is_kept_of_a_source() -> None:
     manifest = {**GOOD, "metadata": {**GOOD["metadata"], "managedFields": [{}], "labels": {}}}
     kept = read_source(manifest).manifest["metadata"]
     assert set(kept) == {"name", "uid", "generation"}
+
+
+def test_statuses_are_written_less_often_while_many_objects_change() -> None:
+    async def scenario(count: int) -> float:
+        server = Server(WRITTEN, REPORTED)
+        controller = Controller(server.client(), "osmia", OperatorMetrics(), lambda: True)
+        controller.source_seen(GOOD)
+        working = asyncio.create_task(controller.work())
+        async with asyncio.timeout(10):
+            while len(server.requests) < 2:  # noqa: ASYNC110 - another thread's doing
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        server.close()
+        for number in range(count):
+            controller.queue.add(f"other-{number}")
+        controller.enqueue_all()
+        # When the only key that waits for its time is due.
+        (due,) = controller.queue._later.values()
+        return due.when() - asyncio.get_running_loop().time()
+
+    assert asyncio.run(scenario(0)) <= 1
+    assert 3 < asyncio.run(scenario(500)) <= 5

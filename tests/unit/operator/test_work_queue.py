@@ -77,3 +77,15 @@ def test_age() -> None:
     queue.add("a")
     now_s = 107.0
     assert queue.oldest_s == 7.0
+
+
+def test_what_is_not_due_yet_is_pending() -> None:
+    async def scenario() -> None:
+        queue = WorkQueue()
+        queue.add("a")
+        queue.add_after("b", 60)
+        assert (queue.depth, queue.pending) == (1, 2)
+        queue.add("b")
+        assert (queue.depth, queue.pending) == (2, 2)
+
+    asyncio.run(scenario())
