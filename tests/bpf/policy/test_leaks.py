@@ -84,7 +84,8 @@ def test_load_and_unload_500_times(node):
             while any(is_there(*each) for each in while_loaded):
                 assert time.monotonic() < until_s, "the kernel still has parts of a policy"
                 time.sleep(0.1)
-    assert held() == descriptors
+    # Less is fine: a compile child that has nothing to do ends.
+    assert not held() - descriptors
     assert kernel_ids() == objects
     assert resident_kib() - memory < 1024
     assert len(node.sensor.known) < 10

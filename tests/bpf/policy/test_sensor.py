@@ -157,7 +157,8 @@ def test_nothing_stays_after_many_rounds(node):
         node.sensor.batch_read()
     for _ in range(4):
         node.events()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Less is fine: a compile child that has nothing to do ends.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
     assert len(node.sensor.known) <= 1
 
 
