@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
 
-.PHONY: setup setup-test run test test-cluster test-containers test-chart test-kernels lint chart docs pictures reference test-docs bench clean
+.PHONY: setup setup-test run test test-cluster test-containers test-chart test-images test-kernels lint images chart docs pictures reference test-docs bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -15,7 +15,7 @@ run: setup                     ## stream this machine's process events to the te
 	@scripts/run $(ARGS)
 
 test: setup-test               ## unit tests, and live BPF tests on this kernel
-	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/containers --ignore=tests/chart --ignore=tests/docs $(ARGS)
+	$(BIN)/pytest --ignore=tests/cluster --ignore=tests/containers --ignore=tests/chart --ignore=tests/docs --ignore=tests/images $(ARGS)
 
 test-cluster: setup-test       ## operator and agents against a real API server
 	$(BIN)/pytest -n 3 tests/cluster $(ARGS)
@@ -26,6 +26,14 @@ test-containers: setup-test    ## pods and policies with real containers (runc),
 
 test-chart: setup-test         ## the Helm chart, with the real Helm and a real API server
 	$(BIN)/pytest -n 2 tests/chart $(ARGS)
+
+images:                        ## both container images, without a daemon
+	scripts/apt-install buildah mmdebstrap
+	images/build
+
+test-images: setup-test images ## size and contents of the images; both run with the chart's rights
+	scripts/apt-install runc
+	$(BIN)/pytest tests/images $(ARGS)
 
 test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
 	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)

@@ -1,0 +1,201 @@
+"""What `make images` has built: size, user, labels, contents, and that both really run.
+
+Mounts are those of the chart, capabilities too: the agent's container is started by runc.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORK = ROOT / "build/images"
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+LIMIT_MB = {"agent": 420, "operator": 220}
+CAPABILITIES = re.findall(
+    r"^  - (?!ALL)([A-Z_]+)$",
+    (ROOT / "charts/osmia/templates/agent/_capabilities.tpl").read_text(),
+    re.MULTILINE,
+)
+# Only kernels before 5.11 need it, and a guest of a sandbox may be without it.
+if not int(re.search(r"CapBnd:\s*(\w+)", Path("/proc/self/status").read_text())[1], 16) >> 24 & 1:
+    CAPABILITIES.remove("SYS_RESOURCE")
+
+
+def buildah(*arguments: str) -> str:
+    storage = ("--storage-driver", "vfs", "--root", WORK / "storage", "--runroot", WORK / "run")
+    return subprocess.run(
+        ["buildah", *storage, *arguments], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+class Image:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.reference = f"localhost/osmia-{name}:{VERSION}"
+        self.config = json.loads(buildah("inspect", "--type", "image", self.reference))["OCIv1"]
+        self.container = buildah("from", "--pull=never", self.reference)
+        self.root = Path(buildah("mount", self.container))
+
+
+@pytest.fixture(scope="module", params=["agent", "operator"])
+def image(request):
+    if shutil.which("buildah") is None or not (WORK / "storage").exists():
+        if os.environ.get("CI"):
+            pytest.fail("no images: `make images` builds them")
+        pytest.skip("no images: `make images` builds them")
+    made = Image(request.param)
+    yield made
+    buildah("rm", made.container)
+
+
+@pytest.fixture
+def bundle(image, tmp_path):
+    """A runc bundle of the image: read-only root, host's pids, nothing but the chart's rights."""
+
+    def make(arguments: list[str], capabilities: list[str], mounts: list[dict]) -> Path:
+        subprocess.run(["runc", "spec"], cwd=tmp_path, check=True)
+        spec = json.loads((tmp_path / "config.json").read_text())
+        config = image.config["config"]
+        user, _, group = config["User"].partition(":")
+        held = [f"CAP_{name}" for name in capabilities]
+        spec["root"] = {"path": str(image.root), "readonly": True}
+        spec["process"] |= {
+            "terminal": False,
+            "user": {"uid": int(user), "gid": int(group)},
+            "args": [*config["Entrypoint"], *arguments],
+            "env": config["Env"],
+            "noNewPrivileges": True,
+            "capabilities": dict.fromkeys(
+                ("bounding", "effective", "permitted", "inheritable"), held
+            ),
+        }
+        spec["process"].pop("rlimits", None)
+        spec["linux"]["namespaces"] = [{"type": kind} for kind in ("mount", "ipc", "uts")]
+        spec["linux"]["cgroupsPath"] = f"/osmia-test-{os.getpid()}"
+        spec["mounts"] = [
+            mount for mount in spec["mounts"] if mount["destination"] != "/sys/fs/cgroup"
+        ] + [
+            {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]},
+            *mounts,
+        ]
+        (tmp_path / "config.json").write_text(json.dumps(spec))
+        return tmp_path
+
+    return make
+
+
+def bind(source: Path | str, destination: str, mode: str = "ro") -> dict:
+    options = ["rbind", mode]
+    return {"destination": destination, "type": "bind", "source": str(source), "options": options}
+
+
+def test_size_is_within_the_limit(image):
+    sizes = {(s.st_dev, s.st_ino): s.st_size for p in image.root.rglob("*") for s in [p.lstat()]}
+    assert sum(sizes.values()) <= LIMIT_MB[image.name] * 10**6
+
+
+def test_config_names_user_entry_point_and_labels(image):
+    config = image.config["config"]
+    assert config["Entrypoint"] == [f"osmia-{image.name}"]
+    assert config["User"] == {"agent": "0:0", "operator": "65532:65532"}[image.name]
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.title"] == f"osmia-{image.name}"
+    assert labels["org.opencontainers.image.version"] == VERSION
+    assert re.fullmatch("[0-9a-f]{40}", labels["org.opencontainers.image.revision"])
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_bill_of_materials_holds_what_is_locked(image):
+    bill = json.loads((image.root / "opt/osmia/share/osmia/sbom.cdx.json").read_text())
+    held = {(part["name"].lower(), part["version"]) for part in bill["components"]}
+    lock = (ROOT / f"images/{image.name}.lock").read_text()
+    locked = set(re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE))
+    assert locked
+    assert {(re.sub(r"[-_.]+", "-", name), version) for name, version in held} >= locked
+    assert ("osmia", VERSION) in held
+
+
+def test_what_is_not_needed_is_left_out(image):
+    assert not list((image.root / "opt/osmia").rglob("*.pyc"))
+    assert not list((image.root / "usr/bin").glob("gcc*"))
+    assert not list((image.root / "opt/osmia/bin").glob("pip*"))
+    assert (image.root / "usr/lib/python3/dist-packages/bcc").exists() == (image.name == "agent")
+
+
+@pytest.mark.parametrize("image", ["agent"], indirect=True)
+def test_agent_sees_an_exec_with_the_rights_of_the_chart(bundle, tmp_path):
+    for name in ("state", "export", "run"):
+        (tmp_path / name).mkdir()
+    folder = bundle(
+        [
+            *("--procfs=/procRoot", "--bpf-lib=/state", "--run-dir=/run/osmia"),
+            *("--export-filename=/export/events.log", "--server-address=", "--metrics-server="),
+        ],
+        CAPABILITIES,
+        [
+            bind("/proc", "/procRoot"),
+            bind("/sys/fs/cgroup", "/sys/fs/cgroup"),
+            bind("/sys/kernel/tracing", "/sys/kernel/tracing", "rw"),
+            bind(tmp_path / "state", "/state", "rw"),
+            bind(tmp_path / "export", "/export", "rw"),
+            {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
+            bind(tmp_path / "run", "/run/osmia", "rw"),
+        ],
+    )
+    marker = f"osmia-image-{os.getpid()}"
+    events = tmp_path / "export/events.log"
+    log = tmp_path / "agent.log"
+    name = f"osmia-image-agent-{os.getpid()}"
+    with log.open("wb") as output:
+        agent = subprocess.Popen(
+            ["runc", "run", "--bundle", str(folder), name],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        deadline = time.monotonic() + 120
+        seen = False
+        while not seen and agent.poll() is None and time.monotonic() < deadline:
+            subprocess.run(["/bin/true", marker], check=True)
+            time.sleep(0.5)
+            lines = events.read_text().splitlines() if events.exists() else []
+            seen = any(
+                json.loads(line).get("process_exec", {}).get("process", {}).get("arguments")
+                == marker
+                for line in lines
+                if line.endswith("}")
+            )
+        assert seen, log.read_text()
+        assert list((tmp_path / "state").rglob("*")), "the compiled programs are kept"
+    finally:
+        subprocess.run(["runc", "kill", name, "TERM"], check=False)
+        try:
+            agent.wait(30)
+        finally:
+            subprocess.run(["runc", "delete", "--force", name], check=False)
+    assert agent.returncode == 0, log.read_text()
+
+
+@pytest.mark.parametrize("image", ["operator"], indirect=True)
+def test_operator_starts_as_an_ordinary_user(bundle):
+    for arguments, expected in (["--help"], "--agent-selector"), (["crds"], "tracingpolicies"):
+        folder = bundle(arguments, [], [])
+        done = subprocess.run(
+            ["runc", "run", "--bundle", str(folder), f"osmia-image-operator-{os.getpid()}"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        (folder / "config.json").unlink()
+        assert expected in done.stdout
