@@ -66,10 +66,10 @@ def container_of(node, name, namespace="default", container="main", **labels):
     return pod, running
 
 
-def is_killed(container):
-    """Whether a process that sends the signal is killed for it."""
+def is_killed(container, script="trap '' 60; kill -60 $$; exit 0"):
+    """Whether a shell that runs a script, by default one that sends the signal, is killed."""
     try:
-        container.execute("/bin/bash", "-c", "trap '' 60; kill -60 $$; exit 0")
+        container.execute("/bin/bash", "-c", script)
     except AssertionError:
         return True
     return False
@@ -152,15 +152,8 @@ def test_example_shells_in_web(node, with_policies):
     path = Path(__file__).parents[2] / "examples/policies/shells-in-web.yaml"
     with_policies(yaml.safe_load(path.read_text()))
 
-    def is_killed(container):
-        try:
-            container.execute("/bin/bash", "-c", "exit 0")
-        except AssertionError:
-            return True
-        return False
-
     _, web = container_of(node, "web-1", "shop", app="web")
     _, cart = container_of(node, "cart-1", "shop", app="cart")
-    wait_until(lambda: is_killed(web), 5, "a shell that is killed")
+    wait_until(lambda: is_killed(web, "exit 0"), 5, "a shell that is killed")
     web.execute("/bin/true")
-    assert not is_killed(cart)
+    assert not is_killed(cart, "exit 0")
