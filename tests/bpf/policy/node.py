@@ -5,6 +5,7 @@ import subprocess
 import textwrap
 from pathlib import Path
 
+from osmia_agent.kernel import compiler
 from osmia_agent.kernel.compiler import BytecodeCache, CachedCompiler
 from osmia_agent.kernel.probe import probe
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
@@ -84,3 +85,8 @@ class Node:
         for status in self.sensor.statuses():
             self.sensor.remove(status.key)
         self.events()
+
+
+def end_compile_child():
+    """End the child that may have stayed for the next policy, and let go of its pipes."""
+    compiler._children.close()

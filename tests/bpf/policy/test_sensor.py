@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
-from tests.bpf.policy.node import Node
+from tests.bpf.policy.node import Node, end_compile_child
 
 LSEEK = """
 tracepoints:
@@ -150,6 +150,7 @@ def test_nothing_stays_after_many_rounds(node):
     )
     for name in ("warm-up", "again"):
         node.sensor.remove(node.add(follow, name))
+    end_compile_child()
     before = len(list(Path("/proc/self/fd").iterdir()))
     text = node.text(follow, "round")
     for _ in range(500):
@@ -157,8 +158,8 @@ def test_nothing_stays_after_many_rounds(node):
         node.sensor.batch_read()
     for _ in range(4):
         node.events()
-    # Less is fine: a compile child that has nothing to do ends.
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    end_compile_child()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert len(node.sensor.known) <= 1
 
 
