@@ -25,7 +25,7 @@ class FieldFilters:
 
     def __init__(self, configs: Sequence[FieldFilterConfig]) -> None:
         filters = [(config, _Compiled(config)) for config in configs if config.fields]
-        self._of_body: dict[type, list[Mask]] = {
+        self.masks: dict[type, list[Mask]] = {type(None): []} | {
             body: [
                 compiled.mask(body)
                 for config, compiled in filters
@@ -33,7 +33,7 @@ class FieldFilters:
             ]
             for body in EVENT_BODIES.values()
         }
-        self._of_body[type(None)] = []
+        """What applies to events with a type of body, one after the other."""
 
     def apply(self, event: Event) -> Event:
         """Return the event with the fields that are left; the same object if no filter applies."""
@@ -42,7 +42,7 @@ class FieldFilters:
 
     def apply_body(self, body: EventBody | None) -> EventBody | None:
         """Return the body of an event with the fields that are left."""
-        for mask in self._of_body[type(body)]:
+        for mask in self.masks[type(body)]:
             body = mask(body)
         return body
 

@@ -52,14 +52,27 @@ class JsonEncoder:
     def encode(self, event: Event) -> bytes:
         r"""Return an event as one line of JSON, `\n` included."""
         envelope = self._envelopes.get(event.node_name)
-        if envelope is None or not envelope.is_of(event):
+        if (
+            envelope is None
+            # The agent's events share one map; those of a recorded stream do not.
+            or (
+                event.node_labels is not envelope.node_labels
+                and event.node_labels != envelope.node_labels
+            )
+            or event.cluster_name != envelope.cluster_name
+            or event.aggregation_info is not envelope.aggregation_info
+        ):
             envelope = self._remember_envelope(event)
         time = b"" if event.time is None else b',"time":"%b"' % format_ns(event.time).encode()
         body = event.body
         if body is None:
             return b"{" + (envelope.before_time + time + envelope.after_time).removeprefix(b",")
         start, to_form = _bodies[type(body)]
-        text = _encode_form(to_form(body))
+        form = to_form(body)
+        try:
+            text = _encode(form)
+        except UnicodeEncodeError:
+            text = _encode(_form_with_valid_text(form))
         return b"".join((start, text, envelope.before_time, time, envelope.after_time))
 
     def _remember_envelope(self, event: Event) -> _Envelope:
@@ -76,18 +89,12 @@ class _Envelope:
     """
 
     def __init__(self, event: Event) -> None:
-        self._key = _constants(event)
+        self.node_labels = event.node_labels
+        self.cluster_name = event.cluster_name
+        self.aggregation_info = event.aggregation_info
         self.before_time = _envelope_text(Event(node_name=event.node_name))
         after = structs.replace(event, body=None, node_name="", time=None)
         self.after_time = _envelope_text(after) + b"}\n"
-
-    def is_of(self, event: Event) -> bool:
-        """Tell whether an event has this envelope."""
-        return _constants(event) == self._key
-
-
-def _constants(event: Event) -> tuple[Any, ...]:
-    return event.node_name, event.aggregation_info, event.cluster_name, event.node_labels
 
 
 def _envelope_text(event: Event) -> bytes:
@@ -101,10 +108,10 @@ def remembered_process_json(process: Process) -> msgspec.Raw:
     memo = process.memo
     if memo is None:
         memo = process.memo = {}
-    text: msgspec.Raw | None = memo.get(_REMEMBERED)
-    if text is None:
-        text = msgspec.Raw(_encode_form(_process_to_form(process)))
-        memo[_REMEMBERED] = text
+    elif (known := memo.get(_REMEMBERED)) is not None:
+        text: msgspec.Raw = known
+        return text
+    text = memo[_REMEMBERED] = msgspec.Raw(_encode_form(_process_to_form(process)))
     return text
 
 
@@ -170,15 +177,15 @@ def _pod_to_form(pod: Pod) -> Any:
     around: tuple[bytes, bytes] | None = memo.get(_REMEMBERED)
     if around is None:
         around = memo[_REMEMBERED] = _around_pid(pod)
-    return msgspec.Raw(b'%b"pid":%d%b' % (around[0], pid, around[1]))
+    return msgspec.Raw(b"".join((around[0], str(pid).encode(), around[1])))
 
 
 def _around_pid(pod: Pod) -> tuple[bytes, bytes]:
-    """Return a pod's JSON before and after its container's pid."""
+    """Return a pod's JSON before and after the number of its container's pid."""
     text = _encode_form(_lone_pod_to_form(pod.with_container_pid(0)))
     # No other number in a pod has this name, and in a string the quotes would be escaped.
-    before, _, after = text.partition(b'"pid":0')
-    return before, after
+    before, name, after = text.partition(b'"pid":')
+    return before + name, after.removeprefix(b"0")
 
 
 def _to_form(field: WireField) -> ToForm:
@@ -221,7 +228,7 @@ def _compiled(message: type[Message], to_form_of: Callable[[WireField], ToForm])
     bodies = ["None"] * (len(form.__struct_fields__) - len(fields))
     to_form: ToForm = eval(  # noqa: S307  # an expression made of the names of fields alone
         f"lambda message: Form({', '.join(bodies + values)})",
-        {**names, "Form": form, "argument_forms": _ARGUMENT_FORMS},
+        {**names, "Form": form, "argument_forms": _ARGUMENT_FORMS, "no_memo": {}},
     )
     return to_form
 
@@ -230,6 +237,10 @@ def _field_value(field: WireField, *, changed: bool) -> str:
     value, to_form = f"message.{field.attribute}", f"form_{field.attribute}"
     if not changed:
         return value
+    if field.type is Process and not field.repeated:
+        # Looked up in place: every event has a process, which most often is known.
+        known = f"(value.memo or no_memo).get({_REMEMBERED!r})"
+        return f"None if (value := {value}) is None else {known} or {to_form}(value)"
     if field.optional:
         return f"None if (value := {value}) is None else {to_form}(value)"
     if field.type is KprobeArgument and field.repeated:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
+from operator import is_not
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -117,8 +118,7 @@ class Pipeline:
     def feed_all(self, events: Sequence[Event]) -> list[bytes]:
         """Do as `feed` for some events; a stage for all of them costs less than all for each."""
         redacted = _RedactedBodies(self.redactor, events)
-        admitted = self.admitted(redacted)
-        lines = [self.render(events[at], redacted[at]) for at in admitted]
+        lines = self.rendered(events, redacted, self.admitted(redacted))
         return [line for line in lines if line is not None]
 
     def export(self, events: Iterable[Event], write: Callable[[bytes], object]) -> None:
@@ -141,10 +141,9 @@ class Pipeline:
 
     def admitted(self, redacted: _RedactedBodies) -> list[int]:
         """Return the indexes of events that go on to be encoded; the others are counted."""
-        bodies = redacted.all() if self._filters.looks_at_text else redacted.originals
         counters = self.counters
-        passes = self._filters.passes
-        indexes = [at for at, body in enumerate(bodies) if passes(body)]
+        bodies = redacted.all() if self._filters.looks_at_text else redacted.originals
+        indexes = self._filters.passing(bodies)
         counters.filtered += len(bodies) - len(indexes)
         if self._limiter is not None:
             allow = self._limiter.allow
@@ -157,14 +156,22 @@ class Pipeline:
             return []
         return indexes
 
-    def render(self, event: Event, redacted: EventBody | None) -> bytes | None:
-        """Mask and encode an event that was admitted; None, counted, if that fails."""
-        try:
-            body = self.field_filters.apply_body(redacted)
-            return self.encode(event if body is event.body else replace(event, body=body))
-        except Exception as error:  # noqa: BLE001 - one odd event must not end the export
-            self.count_encoding_failure(error)
-            return None
+    def rendered(
+        self, events: Sequence[Event], redacted: _RedactedBodies, indexes: Sequence[int]
+    ) -> list[bytes | None]:
+        """Mask and encode events that were admitted; None, counted, where that fails."""
+        lines: list[bytes | None] = []
+        masks, encode = self.field_filters.masks, self.encode
+        for at, shown in zip(indexes, redacted.of(indexes), strict=True):
+            event, body = events[at], shown
+            try:
+                for mask in masks[type(body)]:
+                    body = mask(body)
+                lines.append(encode(event if body is event.body else replace(event, body=body)))
+            except Exception as error:  # noqa: BLE001 - one odd event must not end the export
+                self.count_encoding_failure(error)
+                lines.append(None)
+        return lines
 
     def count_encoding_failure(self, error: Exception) -> None:
         """Count an event that could not be encoded, and log the kind of error at the first."""
@@ -197,25 +204,26 @@ class _RedactedBodies:
         self._redactor = redactor
         self._known: dict[int, EventBody | None] = {}
 
-    def __getitem__(self, at: int) -> EventBody | None:
-        return self._known[at]
-
-    def redact(self, indexes: Iterable[int]) -> None:
+    def redact(self, indexes: Sequence[int]) -> None:
         """Redact the bodies that are not redacted yet."""
-        new = [at for at in indexes if at not in self._known]
-        bodies = self._redactor.redact_bodies([self.originals[at] for at in new])
-        self._known.update(zip(new, bodies, strict=True))
+        known = self._known
+        new = [at for at in indexes if at not in known] if known else indexes
+        originals = list(map(self.originals.__getitem__, new))
+        known.update(zip(new, self._redactor.redact_bodies(originals), strict=True))
+
+    def of(self, indexes: Iterable[int]) -> list[EventBody | None]:
+        """Return bodies that `redact` was called for."""
+        return list(map(self._known.__getitem__, indexes))
 
     def all(self) -> list[EventBody | None]:
         """Return every body redacted."""
         indexes = range(len(self.originals))
         self.redact(indexes)
-        return [self._known[at] for at in indexes]
+        return self.of(indexes)
 
-    def count_changed(self, indexes: Iterable[int]) -> int:
+    def count_changed(self, indexes: Sequence[int]) -> int:
         """Count the bodies in which something was redacted."""
-        known, originals = self._known, self.originals
-        return sum(known[at] is not originals[at] for at in indexes)
+        return sum(map(is_not, self.of(indexes), map(self.originals.__getitem__, indexes)))
 
 
 class PipelineSet:
@@ -275,9 +283,8 @@ class PipelineSet:
             for pipeline in pipelines:
                 known = rendered[pipeline.field_filters, pipeline.encode]
                 admitted = pipeline.admitted(redacted)
-                for at in admitted:
-                    if known.get(at) is None:
-                        known[at] = pipeline.render(events[at], redacted[at])
+                new = [at for at in admitted if known.get(at) is None]
+                known.update(zip(new, pipeline.rendered(events, redacted, new), strict=True))
                 lines = [line for at in admitted if (line := known[at]) is not None]
                 fed.append((pipeline, lines))
         return fed

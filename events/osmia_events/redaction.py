@@ -6,7 +6,7 @@ among a policy event's arguments. A redacted process is made once and remembered
 
 from __future__ import annotations
 
-from operator import is_not
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from osmia_events.redaction_patterns import RedactionPatterns
 from osmia_events.regex import PatternSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from osmia_events.config import RedactionFilterConfig
     from osmia_events.model import Event, EventBody, Process
@@ -29,6 +29,15 @@ _ARGUMENT_FIELDS = {
     body: tuple(name for name in ("args", "return_", "data") if name in body.__struct_fields__)
     for body in EVENT_BODIES.values()
 } | {type(None): ()}
+
+
+def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda body: tuple(getattr(body, name) for name in names)
+
+
+_ARGUMENTS_OF = {body: _values_of(names) for body, names in _ARGUMENT_FIELDS.items()}
 _TEXT_MEMBERS = {
     "path_arg": ("path",),
     "file_arg": ("path",),
@@ -116,8 +125,7 @@ class Redactor:
         """Say whether an argument of any event may have to be redacted: never a wrong no."""
         texts: list[str] = []
         for body in bodies:
-            for field in _ARGUMENT_FIELDS[type(body)]:
-                value = getattr(body, field)
+            for value in _ARGUMENTS_OF[type(body)](body):
                 if value and not _add_texts(texts, value if type(value) is tuple else (value,)):
                     return True
         return bool(texts) and self._of_any_binary.may_match(texts)

@@ -65,7 +65,7 @@ class RedactionPatterns:
 
     def _has_no_literal(self, text: str) -> bool:
         """Say whether a text lacks what every match needs."""
-        for literal in self._literals:  # noqa: SIM110 - any() takes twice as long, for each process
+        for literal in self._literals:
             if literal in text:
                 return False
         return bool(self._literals)
@@ -108,7 +108,7 @@ class _Pattern:
 
     def may_match(self, subject: bytes, at: int = 0) -> bool:
         """Say whether the pattern may match from an offset on: never a wrong no."""
-        for literal in self._needed:  # noqa: SIM110 - as above
+        for literal in self._needed:
             if subject.find(literal, at) >= 0:
                 return True
         return not self._needed

@@ -22,7 +22,7 @@ _CHARACTER_ESCAPES = frozenset("dDsSwWbBAznrtfva")
 """Letters behind a backslash that stand for a place, for one of several characters, or for one."""
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """The pattern has something in it that this module does not know."""
 
 
@@ -34,7 +34,7 @@ def required_literals(pattern: str) -> frozenset[str] | None:
     reader = _Reader(pattern)
     try:
         found = reader.alternatives()
-    except (_Unreadable, RecursionError):
+    except (_UnreadableError, RecursionError):
         return None
     return found if reader.at == len(pattern) else None
 
@@ -85,11 +85,11 @@ class _Reader:
     def _group(self) -> frozenset[str] | None:
         start = _GROUP.match(self._pattern, self.at)
         if start is None or self._pattern.startswith("?", start.end()):
-            raise _Unreadable
+            raise _UnreadableError
         self.at = start.end()
         found = self.alternatives()
         if self._next() != ")":
-            raise _Unreadable
+            raise _UnreadableError
         self.at += 1
         return found
 
@@ -100,13 +100,13 @@ class _Reader:
         at += pattern.startswith("]", at)
         while not pattern.startswith("]", at):
             if at >= len(pattern):
-                raise _Unreadable
+                raise _UnreadableError
             name = _CLASS_NAME.match(pattern, at)
             if name is not None:
                 at = name.end()
             elif pattern[at] == "\\":
                 if pattern[at + 1 : at + 2] == "Q":
-                    raise _Unreadable
+                    raise _UnreadableError
                 at += 2
             else:
                 at += 1
@@ -116,14 +116,14 @@ class _Reader:
         """Read one character or escape; return the text it stands for, if that is certain."""
         self.at += 1
         if char in "*+?":
-            raise _Unreadable
+            raise _UnreadableError
         if char == "\\":
             escaped = self._next()
             self.at += 1
             if escaped in _CHARACTER_ESCAPES:
                 return ""
             if escaped.isalnum() or not escaped.isascii():
-                raise _Unreadable
+                raise _UnreadableError
             char = escaped
         elif char in _SPECIAL:
             return ""

@@ -48,11 +48,28 @@ class FilterSet:
 
     def passes(self, body: EventBody | None) -> bool:
         """Say whether an event is exported: allowed, or no allow list, and not denied."""
-        candidates = self._candidates(body)
-        allow = self._allow
-        if allow and not self._any(candidates & allow, body):
-            return False
-        return not self._any(candidates & ~allow, body)
+        return bool(self.passing((body,)))
+
+    def passing(self, bodies: Sequence[EventBody | None]) -> list[int]:
+        """Return the indexes of those events that are exported; see `passes`."""
+        allow, certain, any_holds = self._allow, self._certain, self._any_holds
+        of_body, of_process = self._of_body, self._by_process.of
+        of_parent = self._by_parent.of if self._by_parent.used else None
+        passing: list[int] = []
+        for at, body in enumerate(bodies):
+            bits = of_body[type(body)]
+            if bits:
+                bits &= of_process(None if body is None else body.process)
+                if bits and of_parent is not None:
+                    bits &= of_parent(None if body is None else body.parent)
+            if allow:
+                allowing = bits & allow
+                if not allowing or not (allowing & certain or any_holds(allowing, body)):
+                    continue
+                bits ^= allowing
+            if not bits or not (bits & certain or any_holds(bits, body)):
+                passing.append(at)
+        return passing
 
     def matching(self, body: EventBody | None) -> tuple[list[int], list[int]]:
         """Return the indexes of all filters that match, of the allow and of the deny list."""
@@ -71,11 +88,7 @@ class FilterSet:
                 bits &= self._by_parent.of(None if body is None else body.parent)
         return bits
 
-    def _any(self, candidates: int, body: EventBody | None) -> bool:
-        if not candidates:
-            return False
-        if candidates & self._certain:
-            return True
+    def _any_holds(self, candidates: int, body: EventBody | None) -> bool:
         return any(self._holds(index, body) for index in _indexes(candidates))
 
     def _holds(self, index: int, body: EventBody | None) -> bool:
@@ -96,8 +109,8 @@ class _ProcessVerdicts:
         if process is None:
             return self._without
         memo = process.memo
-        if memo is not None and self._key in memo:
-            known: int = memo[self._key]
+        known: int | None = None if memo is None else memo.get(self._key)
+        if known is not None:
             return known
         if not self.used:
             return self._all

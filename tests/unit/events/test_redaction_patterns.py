@@ -108,3 +108,35 @@ def test_any_pattern_redacts_any_text(inner: str, text: str) -> None:
     redacted = patterns.redact(text)
     assert patterns.redact_bytes(text.encode()) == redacted.encode()
     assert redacted == text or "*****" in redacted
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "key=(a+)",
+                r"(\*)a",
+                "ab(b*)",
+                "(?:--p|-p)[ =](.)",
+                r"\ba(b)",
+                "b(a)$",
+                "^k(e)",
+                "==()",
+            ]
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.text(alphabet="abkey=-p *\ud800é", max_size=30),
+)
+def test_what_is_redacted_does_not_depend_on_the_literals_of_patterns(
+    patterns: list[str], text: str
+) -> None:
+    # Nothing is read of a pattern with flags, so every text is searched.
+    searching = [f"(?-i:{pattern})" for pattern in patterns]
+    redacted = RedactionPatterns(searching).redact(text)
+    assert RedactionPatterns(patterns).redact(text) == redacted
+    data = text.encode("utf-8", "surrogatepass")
+    assert RedactionPatterns(patterns).redact_bytes(data) == RedactionPatterns(
+        searching
+    ).redact_bytes(data)
