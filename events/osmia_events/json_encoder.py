@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from osmia_events.envelope import Envelopes
 from osmia_events.json_form import form_class, is_own_form
 from osmia_events.model import (
     ARGUMENT_KINDS,
@@ -36,8 +37,6 @@ _REMEMBERED = "json"
 """Key of a process's JSON in its memo: of text, since a function would have the memo tracked by
 the garbage collector."""
 _WITHOUT_PID = "json without pid"
-_MAX_ENVELOPES = 256
-"""Nodes whose envelopes an encoder remembers: one in an agent, more in a recorded stream."""
 
 # Deterministic order sorts maps; fields stay in declaration order.
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -47,59 +46,32 @@ class JsonEncoder:
     """Writes events as JSON lines."""
 
     def __init__(self) -> None:
-        self._envelopes: dict[str, _Envelope] = {}
+        self._envelopes = Envelopes(_around_time)
 
     def encode(self, event: Event) -> bytes:
         r"""Return an event as one line of JSON, `\n` included."""
-        envelope = self._envelopes.get(event.node_name)
-        if (
-            envelope is None
-            # The agent's events share one map; those of a recorded stream do not.
-            or (
-                event.node_labels is not envelope.node_labels
-                and event.node_labels != envelope.node_labels
-            )
-            or event.cluster_name != envelope.cluster_name
-            or event.aggregation_info is not envelope.aggregation_info
-        ):
-            envelope = self._remember_envelope(event)
+        before_time, after_time = self._envelopes.of(event)
         time = b"" if event.time is None else b',"time":"%b"' % format_ns(event.time).encode()
         body = event.body
         if body is None:
-            return b"{" + (envelope.before_time + time + envelope.after_time).removeprefix(b",")
+            return b"{" + (before_time + time + after_time).removeprefix(b",")
         start, to_form = _bodies[type(body)]
         form = to_form(body)
         try:
             text = _encode(form)
         except UnicodeEncodeError:
             text = _encode(_form_with_valid_text(form))
-        return b"".join((start, text, envelope.before_time, time, envelope.after_time))
-
-    def _remember_envelope(self, event: Event) -> _Envelope:
-        if len(self._envelopes) >= _MAX_ENVELOPES:
-            self._envelopes.clear()
-        envelope = self._envelopes[event.node_name] = _Envelope(event)
-        return envelope
+        return b"".join((start, text, before_time, time, after_time))
 
 
-class _Envelope:
-    """The text around an event's body and time, which is the same for all events of a node.
-
-    A node's labels are one map in all its events, and no map is changed once it is in an event.
-    """
-
-    def __init__(self, event: Event) -> None:
-        self.node_labels = event.node_labels
-        self.cluster_name = event.cluster_name
-        self.aggregation_info = event.aggregation_info
-        self.before_time = _envelope_text(Event(node_name=event.node_name))
-        after = structs.replace(event, body=None, node_name="", time=None)
-        self.after_time = _envelope_text(after) + b"}\n"
+def _around_time(envelope: Event) -> tuple[bytes, bytes]:
+    """Return an envelope's fields before its time and after, each after a comma."""
+    before = _fields(Event(node_name=envelope.node_name))
+    return before, _fields(structs.replace(envelope, node_name="")) + b"}\n"
 
 
-def _envelope_text(event: Event) -> bytes:
-    """Return the fields of an event but its body, each after a comma."""
-    fields = _encode_form(_envelope_to_form(event))[1:-1]
+def _fields(envelope: Event) -> bytes:
+    fields = _encode_form(_envelope_to_form(envelope))[1:-1]
     return b"," + fields if fields else b""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import structs
 
 from osmia_events import messages
+from osmia_events.envelope import Envelopes
 from osmia_events.model import (
     ARGUMENT_KINDS,
     EVENT_BODIES,
@@ -31,7 +32,6 @@ from osmia_events.utf8 import with_valid_text
 
 ToBytes = Callable[[Any], bytes]
 """Writes one value; fields write themselves with their tag."""
-ProcessToBytes = Callable[[Process], bytes]
 
 _REMEMBERED = "protobuf"
 """Key of a process's or pod's bytes in its memo."""
@@ -40,36 +40,29 @@ _SECOND_NS = 1_000_000_000
 
 
 class ProtobufEncoder:
-    """Writes events as `GetEventsResponse` messages.
+    """Writes events as `GetEventsResponse` messages."""
 
-    `process_to_protobuf` gives the bytes of processes, parents and ancestors; see `JsonEncoder`.
-    """
-
-    def __init__(self, process_to_protobuf: ProcessToBytes | None = None) -> None:
-        process_to_bytes = process_to_protobuf or remembered_process_protobuf
-
-        def to_bytes_of(field: WireField) -> ToBytes:
-            return process_to_bytes if field.type is Process else _value_writer(field)
-
+    def __init__(self) -> None:
         numbers = _numbers("GetEventsResponse")
         self._bodies = {
-            body: _sized(
-                _tag(numbers[name], _LENGTH), _message_writer(body, body.__name__, to_bytes_of)
-            )
+            body: _sized(_tag(numbers[name], _LENGTH), _message_writer(body, body.__name__))
             for name, body in EVENT_BODIES.items()
         }
-        self._envelope = _message_writer(Event, "GetEventsResponse", to_bytes_of)
+        # Fields may come in any order.
+        self._envelopes = Envelopes(_message_writer(Event, "GetEventsResponse"))
+        self._time = _sized(_tag(numbers["time"], _LENGTH), _time_to_bytes)
 
     def encode(self, event: Event) -> bytes:
         """Return an event as one serialised message."""
-        body = event.body
-        envelope = self._envelope(event)
-        return envelope if body is None else self._bodies[type(body)](body) + envelope
+        body, time = event.body, event.time
+        data = b"" if body is None else self._bodies[type(body)](body)
+        envelope = self._envelopes.of(event)
+        return b"".join((data, envelope, b"" if time is None else self._time(time)))
 
 
 def to_protobuf(event: Event) -> bytes:
-    """Return an event as one serialised `GetEventsResponse`, processes as they are."""
-    return _plain_encoder().encode(event)
+    """Return an event as one serialised `GetEventsResponse`."""
+    return _encoder().encode(event)
 
 
 def remembered_process_protobuf(process: Process) -> bytes:
@@ -84,32 +77,30 @@ def remembered_process_protobuf(process: Process) -> bytes:
 
 
 def message_to_protobuf(message: Message) -> bytes:
-    """Return any message of the model but `Event`, serialised; nothing is remembered."""
-    return _plain_writer(type(message))(message)
+    """Return any message of the model but `Event`, serialised; nothing is remembered of it."""
+    return _writer(type(message))(message)
 
 
 @cache
-def _plain_encoder() -> ProtobufEncoder:
+def _encoder() -> ProtobufEncoder:
     return ProtobufEncoder()
 
 
 @cache
-def _plain_writer(message: type[Message]) -> ToBytes:
+def _writer(message: type[Message]) -> ToBytes:
     if message is KprobeArgument:
         return _argument_writer()
     if message is Pod:
         return _pod_writer()
-    return _message_writer(message, message.__name__, _value_writer)
+    return _message_writer(message, message.__name__)
 
 
-def _message_writer(
-    message: type[Message], name: str, to_bytes_of: Callable[[WireField], ToBytes]
-) -> ToBytes:
+def _message_writer(message: type[Message], name: str) -> ToBytes:
     """Compile what writes a message: one expression over its fields, as in the JSON encoder."""
     numbers = _numbers(name)
     fields = wire_fields(message)
     names: dict[str, Any] = {
-        f"write_{field.attribute}": _field_writer(field, numbers[field.name], to_bytes_of(field))
+        f"write_{field.attribute}": _field_writer(field, numbers[field.name], _value_writer(field))
         for field in fields
     }
     names["join"] = b"".join
@@ -154,7 +145,9 @@ def _value_writer(field: WireField) -> ToBytes:
         case Kind.TIMESTAMP:
             return _time_to_bytes
         case Kind.MESSAGE:
-            return _plain_writer(field.type)
+            if field.type is Process:
+                return remembered_process_protobuf
+            return _writer(field.type)
         case _:
             return _varint
 
@@ -168,7 +161,7 @@ def _argument_writer() -> ToBytes:
         kind: _field_writer(field, numbers[kind], _value_writer(field))
         for kind, field in ARGUMENT_KINDS.items()
     }
-    rest = _message_writer(KprobeArgument, "KprobeArgument", _value_writer)
+    rest = _message_writer(KprobeArgument, "KprobeArgument")
 
     def write(argument: KprobeArgument) -> bytes:
         kind = argument.kind
@@ -179,8 +172,8 @@ def _argument_writer() -> ToBytes:
 
 
 def _pod_writer() -> ToBytes:
-    write_alone = _message_writer(Pod, "Pod", _value_writer)
-    write_container = _message_writer(Container, "Container", _value_writer)
+    write_alone = _message_writer(Pod, "Pod")
+    write_container = _message_writer(Container, "Container")
     container_tag = _tag(_numbers("Pod")["container"], _LENGTH)
     pid_tag = _tag(_numbers("Container")["pid"], _LENGTH)
 
@@ -219,7 +212,7 @@ def _sized(tag: bytes, to_bytes: ToBytes) -> ToBytes:
     def write(value: Any) -> bytes:
         data = to_bytes(value)
         size = len(data)
-        return tag + (_ONE_BYTE[size] if size < 128 else _varint(size)) + data
+        return tag + (_SIZES[size] if size < _MANY else _varint(size)) + data
 
     def write_text(text: str) -> bytes:
         try:
@@ -227,7 +220,7 @@ def _sized(tag: bytes, to_bytes: ToBytes) -> ToBytes:
         except UnicodeEncodeError:
             data = with_valid_text(text).encode()
         size = len(data)
-        return tag + (_ONE_BYTE[size] if size < 128 else _varint(size)) + data
+        return tag + (_SIZES[size] if size < _MANY else _varint(size)) + data
 
     return write_text if to_bytes is _text_to_bytes else write
 
@@ -258,7 +251,7 @@ _ONE_BYTE = [bytes((value,)) for value in range(128)]
 def _varint(value: int) -> bytes:
     if 0 <= value < 128:
         return _ONE_BYTE[value]
-    # The sizes of most texts and messages, of pids, and of nanoseconds and unset user ids.
+    # Pids, nanoseconds and unset user ids have these lengths.
     if 0 <= value < 1 << 14:
         return bytes((value & 127 | 128, value >> 7))
     if 0 <= value < 1 << 21:
@@ -275,6 +268,11 @@ def _varint(value: int) -> bytes:
         value >>= 7
     groups.append(value)
     return bytes(groups)
+
+
+_MANY = 4096
+_SIZES = [_varint(size) for size in range(_MANY)]
+"""The sizes of almost all texts and messages."""
 
 
 def _numbers(name: str) -> dict[str, int]:

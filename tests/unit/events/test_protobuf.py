@@ -16,7 +16,6 @@ from osmia_events.model import (
     ProcessKprobe,
 )
 from osmia_events.protobuf import (
-    ProtobufEncoder,
     message_to_protobuf,
     remembered_process_protobuf,
     to_protobuf,
@@ -98,12 +97,3 @@ def test_a_process_is_written_once_and_remembered_in_its_memo() -> None:
 
     assert remembered_process_protobuf(process) is first
     assert first == message_to_protobuf(process)
-
-
-def test_a_view_gives_the_bytes_of_processes() -> None:
-    shown = message_to_protobuf(Process(binary="shown"))
-    encoder = ProtobufEncoder(lambda _process: shown)
-
-    body = from_protobuf(encoder.encode(Event(ProcessExec(Process(binary="real"))))).body
-
-    assert body == ProcessExec(Process(binary="shown"))
