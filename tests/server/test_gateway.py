@@ -36,6 +36,7 @@ def test_it_is_started_anew_if_it_dies_and_the_outage_is_counted(tmp_path, gener
             stream.initial_metadata()
             agent.feed(exec_event(1))
             assert next(stream).process_exec.process.pid.value == 1
+            wait_until(lambda: metric(port, "osmia_stream_events_sent_total") == 1, 30, "its count")
             os.kill(first, signal.SIGKILL)
             with pytest.raises(grpc.RpcError) as error:
                 next(stream)
@@ -49,6 +50,7 @@ def test_it_is_started_anew_if_it_dies_and_the_outage_is_counted(tmp_path, gener
             stream.initial_metadata()
             agent.feed(exec_event(3))
             assert next(stream).process_exec.process.pid.value == 3
+            wait_until(lambda: metric(port, "osmia_stream_events_sent_total") == 2, 30, "its count")
             stream.cancel()
         wait_until(lambda: metric(port, "osmia_stream_subscribers") == 0, 30, "the stream's end")
         names = ("sent", "filtered", "lost", "failed")

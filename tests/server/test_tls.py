@@ -2,6 +2,8 @@
 
 import datetime
 import ipaddress
+import os
+import signal
 import socket
 import threading
 from itertools import pairwise
@@ -166,3 +168,34 @@ def test_certificates_change_under_load(tmp_path, files, port, generated):
             assert agent.end() == 0
             reader.join(30)
     assert received == list(range(1, sent + 1))
+
+
+def test_the_log_level_is_that_of_the_process_that_speaks_grpc_too(
+    tmp_path, files, port, generated
+):
+    authority = Authority("one")
+    files.put(authority.issue("agent"))
+    sensors = generated.sensors
+    with ReplayedAgent(tmp_path, *files.options, address=f"localhost:{port}") as agent:
+        wait_until(lambda: "with TLS" in agent.log(), what="the port")
+
+        def set_level(level):
+            with grpc.insecure_channel(f"unix:{agent.run_dir}/tetragon.sock") as channel:
+                stub = generated.sensors_grpc.FineGuidanceSensorsStub(channel)
+                stub.SetDebug(sensors.SetDebugRequest(level=level), timeout=10)
+
+        def renewals_logged():
+            files.put(authority.issue("agent"))
+            assert version(port, authority) is grpc.StatusCode.OK
+            return agent.log().count("were read anew")
+
+        assert renewals_logged() == 1
+        set_level(sensors.LOG_LEVEL_ERROR)
+        assert renewals_logged() == 1
+        first = agent.gateway()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: agent.gateway() not in {None, first}, 30, "another gateway")
+        wait_until(lambda: version(port, authority) is grpc.StatusCode.OK, 30, "the port")
+        assert agent.log().count("with TLS") == 1
+        set_level(sensors.LOG_LEVEL_INFO)
+        assert renewals_logged() == 2

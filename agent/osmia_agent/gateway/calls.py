@@ -1,13 +1,14 @@
 """Calls on their way through the gateway: to the agent as bytes, and back, within bounds.
 
 Every method is registered with gRPC as a stream of requests, which is the same on the wire: so a
-request that never comes is answered here.
+request that never comes is answered here. Each call has a thread, which waits most of the time.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
+import time
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -23,10 +24,10 @@ from osmia_agent.gateway.link import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from osmia_agent.gateway.bounds import Bounds
-    from osmia_agent.gateway.link import Link, ToGateway
+    from osmia_agent.gateway.link import BlockingLink, ToGateway
 
     Answer = Begin | Responses | End
 
@@ -35,24 +36,31 @@ _REQUEST_TIMEOUT_S = 10.0
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_MANY = End(0, Status.RESOURCE_EXHAUSTED, "too many calls; try later")
 _NO_REQUEST = End(0, Status.INVALID_ARGUMENT, "the call has no request")
-_LATE = End(
-    0, Status.DEADLINE_EXCEEDED, f"the request did not come within {_REQUEST_TIMEOUT_S:.0f} s"
-)
 _READ_ONLY = End(
     0,
     Status.PERMISSION_DENIED,
     "this listener accepts no changes (--server-read-only); the unix socket does",
 )
+_GONE = End(0)
+"""The client went: nobody learns of this end."""
 
 
 class Calls:
-    """All calls that are open, of all listeners."""
+    """All calls that are open, of all listeners. For any thread."""
 
-    def __init__(self, link: Link[ToGateway], bounds: Bounds) -> None:
+    def __init__(
+        self,
+        link: BlockingLink[ToGateway],
+        bounds: Bounds,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._link = link
         self._bounds = bounds
+        self._clock = clock
         self._numbers = itertools.count()
-        self._open: dict[int, asyncio.Queue[Answer]] = {}
+        self._open: dict[int, SimpleQueue[Answer]] = {}
+        self._without_request: dict[Any, float] = {}
+        """Contexts of calls, and since when they wait for their request."""
 
     def handler(self, service: str, methods: Mapping[str, bool], *, read_only: bool) -> Any:
         """Return what serves a service, by its full name.
@@ -73,56 +81,62 @@ class Calls:
         """Take what the agent answers to a call; nobody may wait for it any more."""
         answers = self._open.get(answer.call)
         if answers is not None:
-            answers.put_nowait(answer)
+            answers.put(answer)
+
+    def cancel_late(self) -> None:
+        """Cancel calls whose request should have come by now."""
+        since_s = self._clock() - _REQUEST_TIMEOUT_S
+        for context, begun_s in list(self._without_request.items()):
+            if begun_s < since_s:
+                context.cancel()
 
     def _behaviour(
         self, service: str, method: str, *, refused: bool
-    ) -> Callable[[object, Any], Awaitable[None]]:
-        async def serve(_: object, context: Any) -> None:
+    ) -> Callable[[Iterator[bytes], Any], Iterator[bytes]]:
+        def serve(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
             if not self._bounds.admit():
                 end = _TOO_MANY
+            elif (data := self._request(requests, context)) is None:
+                end = _NO_REQUEST
+            elif refused:
+                end = _READ_ONLY
             else:
-                data = await _request(context)
-                if isinstance(data, End):
-                    end = data
-                elif refused:
-                    end = _READ_ONLY
-                else:
-                    end = await self._forward(service, method, data, context)
+                end = yield from self._forward(service, method, data, context)
             context.set_trailing_metadata(tuple(end.metadata.items()))
             if end.status:
-                await context.abort(_CODES[end.status], end.text)
+                context.set_code(_CODES[end.status])
+                context.set_details(end.text)
 
         return serve
 
-    async def _forward(self, service: str, method: str, data: bytes, context: Any) -> End:
-        call = next(self._numbers)
-        answers = self._open[call] = asyncio.Queue()
-        self._link.send(Request(call, service, method, data))
+    def _request(self, requests: Iterator[bytes], context: Any) -> bytes | None:
+        """Wait for the request; None if the client sends none. Raises what gRPC does if it goes."""
+        self._without_request[context] = self._clock()
         try:
-            while True:
-                answer = await answers.get()
-                if isinstance(answer, Responses):
-                    for message in answer.messages:
-                        await context.write(message)
-                    self._link.send(Written(call))
-                elif isinstance(answer, End):
-                    return answer
-                else:
-                    await context.send_initial_metadata(())
-        except BaseException:
-            self._link.send(Cancelled(call))
-            raise
+            return next(requests, None)
         finally:
-            del self._open[call]
+            del self._without_request[context]
 
-
-async def _request(context: Any) -> bytes | End:
-    try:
-        data = await asyncio.wait_for(context.read(), _REQUEST_TIMEOUT_S)
-    except TimeoutError:
-        return _LATE
-    if data is grpc.aio.EOF:
-        return _NO_REQUEST
-    request: bytes = data
-    return request
+    def _forward(
+        self, service: str, method: str, data: bytes, context: Any
+    ) -> Generator[bytes, None, End]:
+        call = next(self._numbers)
+        answers = self._open[call] = SimpleQueue()
+        try:
+            if not context.add_callback(lambda: answers.put(_GONE)):
+                return _GONE
+            self._link.send(Request(call, service, method, data))
+            while True:
+                answer = answers.get()
+                if isinstance(answer, Responses):
+                    yield from answer.messages
+                    self._link.send(Written(call))
+                elif isinstance(answer, Begin):
+                    context.send_initial_metadata(())
+                else:
+                    if answer is not _GONE:
+                        del self._open[call]
+                    return answer
+        finally:
+            if self._open.pop(call, None) is not None:
+                self._link.send(Cancelled(call))

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osmia_agent.gateway.bounds import Bounds
 from osmia_agent.gateway.calls import Calls
 from osmia_agent.gateway.health_service import HealthService
-from osmia_agent.gateway.link import Alive, CannotListen, Listens, Stop
+from osmia_agent.gateway.link import Alive, CannotListen, Listens, LogLevel, Stop
 from osmia_agent.gateway.listeners import Listener
 from osmia_agent.gateway.reflection import reflection_handlers
 from osmia_agent.gateway.tls import CertificateReloader
 from osmia_agent.settings.server_address import TcpAddress
 
 if TYPE_CHECKING:
-    from osmia_agent.gateway.link import Link, ToGateway
+    from collections.abc import Callable
+
+    from osmia_agent.gateway.link import BlockingLink, ToGateway
     from osmia_agent.gateway.setup import Setup, TlsFiles
 
 _log = logging.getLogger(__name__)
 
+_LOOK_S = 1.0
+"""How often it is looked for what is late."""
 _RETRY_TLS_S = 1.0
 _SILENT_INTERVALS = 3
 _SILENCE_S = 10.0
@@ -31,41 +35,45 @@ _SILENCE_S = 10.0
 class Gateway:
     """Serves what the setup says until the agent says stop, or is gone."""
 
-    def __init__(self, setup: Setup, link: Link[ToGateway]) -> None:
+    def __init__(self, setup: Setup, link: BlockingLink[ToGateway]) -> None:
         self._setup = setup
         self._link = link
         self._calls = Calls(link, Bounds(setup.max_calls))
         self._health = HealthService(_SILENT_INTERVALS * setup.health_interval_s + _SILENCE_S)
         self._listeners: list[Listener] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = threading.Event()
 
-    async def run(self) -> None:
+    def run(self) -> None:
         """Listen, and pass on what the agent answers."""
         try:
-            self._link.send(Listens(await self._listen()))
-            self._spawn(self._health.watch())
-            while (message := await self._link.receive()) is not None:
+            self._link.send(Listens(self._listen()))
+            _spawn(self._look_for_late_ones)
+            while (message := self._link.receive()) is not None:
                 if isinstance(message, Stop):
-                    self._spawn(self._stop(message.grace_s))
+                    _spawn(self._stop, message.grace_s)
                 elif isinstance(message, Alive):
-                    await self._health.tell(is_good=message.is_good)
+                    self._health.tell(is_good=message.is_good)
+                elif isinstance(message, LogLevel):
+                    logging.getLogger().setLevel(message.level)
                 else:
                     self._calls.take(message)  # type: ignore[arg-type] # a setup comes only once
         except OSError as error:
             self._link.send(CannotListen(error.errno or 0, error.strerror or str(error)))
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await self._stop(0)
+            self._stop(0)
 
-    async def _stop(self, grace_s: float) -> None:
+    def _stop(self, grace_s: float) -> None:
         """Take no more calls, let those that are open end for a while, and break the link."""
-        await self._health.end()
-        await asyncio.gather(*(each.stop(grace_s) for each in self._listeners))
+        self._ended.set()
+        self._health.end()
+        for wait in [each.stop(grace_s) for each in self._listeners]:
+            wait()
         self._link.close()
 
-    def _spawn(self, work: Any) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
+    def _look_for_late_ones(self) -> None:
+        while not self._ended.wait(_LOOK_S):
+            self._calls.cancel_late()
+            self._health.notice_silence()
 
     def _listener(self, *, read_only: bool) -> Listener:
         services = self._setup.services
@@ -81,58 +89,58 @@ class Gateway:
         self._listeners.append(made)
         return made
 
-    async def _listen(self) -> str:
+    def _listen(self) -> str:
         """Listen on all addresses; return the Unix socket's path if that is one of them."""
         setup = self._setup
-        path = await self._listen_unix(setup.unix_path)
+        path = self._listen_unix(setup.unix_path)
         if setup.tcp_address is not None:
             address = TcpAddress(*setup.tcp_address)
             if setup.tls is not None:
-                self._spawn(self._listen_tls(address, setup.tls))
+                _spawn(self._listen_tls, address, setup.tls)
             else:
-                await self._listen_tcp(address)
+                self._listen_tcp(address)
         if setup.health_address is not None:
-            await self._serve_health(TcpAddress(*setup.health_address))
+            self._serve_health(TcpAddress(*setup.health_address))
         return path
 
-    async def _listen_unix(self, path: str) -> str:
+    def _listen_unix(self, path: str) -> str:
         try:
-            await self._listener(read_only=False).listen_unix(Path(path))
+            self._listener(read_only=False).listen_unix(Path(path))
         except OSError as error:
             self._cannot_listen(path, error)
             return ""
         _log.info("gRPC on %s", path)
         return path
 
-    async def _listen_tcp(self, address: TcpAddress) -> None:
+    def _listen_tcp(self, address: TcpAddress) -> None:
         try:
             listener = self._listener(read_only=self._setup.read_only)
-            _log.info("gRPC on %s", await listener.listen_tcp(address))
+            _log.info("gRPC on %s", listener.listen_tcp(address))
         except OSError as error:
             self._cannot_listen(str(address), error)
 
-    async def _listen_tls(self, address: TcpAddress, files: TlsFiles) -> None:
+    def _listen_tls(self, address: TcpAddress, files: TlsFiles) -> None:
         """Listen once the certificates are there."""
         told = ""
-        while True:
+        while not self._ended.is_set():
             try:
                 reloader = CertificateReloader(files)
                 listener = self._listener(read_only=self._setup.read_only)
-                found = await listener.listen_tcp(address, reloader.credentials())
+                found = listener.listen_tcp(address, reloader.credentials())
             except (OSError, ValueError) as error:
                 if told != str(error):
                     told = str(error)
                     _log.warning("gRPC is not served on %s yet: %s", address, error)
-                await asyncio.sleep(_RETRY_TLS_S)
+                self._ended.wait(_RETRY_TLS_S)
             else:
                 _log.info("gRPC on %s, with TLS", found)
                 return
 
-    async def _serve_health(self, address: TcpAddress) -> None:
+    def _serve_health(self, address: TcpAddress) -> None:
         listener = Listener((), self._health, self._setup.max_streams)
         self._listeners.append(listener)
         try:
-            _log.info("gRPC health on %s", await listener.listen_tcp(address))
+            _log.info("gRPC health on %s", listener.listen_tcp(address))
         except OSError as error:
             message = f"gRPC health cannot be served on {address}: {error.strerror or error}"
             raise OSError(error.errno, message) from None
@@ -147,3 +155,7 @@ class Gateway:
             address,
             reason,
         )
+
+
+def _spawn(work: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, daemon=True).start()

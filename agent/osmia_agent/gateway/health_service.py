@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio
+from grpc_health.v1.health import HealthServicer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SERVICES = ("", "liveness", "tetragon.FineGuidanceSensors", "tetragon.EventLogService")
 _STATES = health_pb2.HealthCheckResponse
 
 
 class HealthService:
-    """Says what the agent last told, and that it does not serve after `patience_s` of silence."""
+    """Says what the agent last told, and that it does not serve after `patience_s` of silence.
 
-    def __init__(self, patience_s: float) -> None:
+    For any thread.
+    """
+
+    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience_s = patience_s
-        self._servicer = aio.HealthServicer()
-        self._news = asyncio.Event()
+        self._clock = clock
+        self._told_s = clock()
+        self._is_good: bool | None = None
+        # A client that watches and does not read holds up its own thread, not who tells the news.
+        self._servicer = HealthServicer(experimental_non_blocking=False)
 
     def add_to(self, server: Any) -> None:
         """Serve it on a server."""
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
-    async def tell(self, *, is_good: bool) -> None:
+    def tell(self, *, is_good: bool) -> None:
         """Take what the agent says of itself."""
-        self._news.set()
+        self._told_s = self._clock()
+        self._say(is_good=is_good)
+
+    def notice_silence(self) -> None:
+        """Say that the agent does not serve if it has said nothing for too long."""
+        if self._clock() - self._told_s > self._patience_s:
+            self._say(is_good=False)
+
+    def end(self) -> None:
+        """Say from now on that the agent does not serve."""
+        self._servicer.enter_graceful_shutdown()
+
+    def _say(self, *, is_good: bool) -> None:
+        if is_good is self._is_good:
+            return
+        self._is_good = is_good
         state = _STATES.SERVING if is_good else _STATES.NOT_SERVING
         for name in SERVICES:
-            await self._servicer.set(name, state)
-
-    async def watch(self) -> None:
-        """Notice that the agent is silent, until cancelled."""
-        while True:
-            self._news.clear()
-            try:
-                await asyncio.wait_for(self._news.wait(), self._patience_s)
-            except TimeoutError:
-                await self.tell(is_good=False)
-
-    async def end(self) -> None:
-        """Say from now on that the agent does not serve."""
-        await self._servicer.enter_graceful_shutdown()
+            self._servicer.set(name, state)

@@ -1,21 +1,22 @@
 """What the agent and its gateway tell each other, and how.
 
 A frame is the length of what follows, in four bytes, and one message in MessagePack. Calls have
-numbers, which the gateway gives and never uses again.
+numbers, which the gateway gives and never uses again. The agent's end belongs to its asyncio loop
+(`Link`); the gateway has a thread for each call, and its end (`BlockingLink`) is for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import threading
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from osmia_agent.gateway.setup import Setup
-
-if TYPE_CHECKING:
-    import socket
 
 _LENGTH_BYTES = 4
 _BUFFER_BYTES = 1 << 20
@@ -102,14 +103,24 @@ class CannotListen(_Message):
     reason: str
 
 
+class LogLevel(_Message):
+    """What is less grave than this is not logged any more; a level of `logging`."""
+
+    level: int
+
+
 class Stop(_Message):
     """Let calls end for so long, then end."""
 
     grace_s: float
 
 
-ToGateway = Setup | Begin | Responses | End | Alive | Stop
+ToGateway = Setup | Begin | Responses | End | Alive | LogLevel | Stop
 ToAgent = Request | Written | Cancelled | Listens | CannotListen
+
+
+def _framed(data: bytes) -> bytes:
+    return len(data).to_bytes(_LENGTH_BYTES, "little") + data
 
 
 class Link(Generic[_Received]):
@@ -130,10 +141,9 @@ class Link(Generic[_Received]):
         return cls(reader, writer, kinds)
 
     def send(self, message: ToGateway | ToAgent) -> None:
-        """Send a message; does nothing if nobody is there any more."""
+        """Send a message; never waits, and does nothing if nobody is there any more."""
         if not self._writer.is_closing():
-            data = self._encode(message)
-            self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
+            self._writer.write(_framed(self._encode(message)))
 
     async def receive(self) -> _Received | None:
         """Return the next message, None once the other end is gone."""
@@ -148,3 +158,53 @@ class Link(Generic[_Received]):
     def close(self) -> None:
         """Let the other end know that nobody is here any more."""
         self._writer.close()
+
+
+class BlockingLink(Generic[_Received]):
+    """The same without asyncio: any thread may send, one receives."""
+
+    def __init__(self, end: socket.socket, kinds: Any) -> None:
+        """Use a connected socket, which is closed with the link."""
+        self._socket = end
+        self._received = bytearray()
+        self._lock = threading.Lock()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(kinds).decode
+
+    def send(self, message: ToGateway | ToAgent) -> None:
+        """Send a message; does nothing if nobody is there any more."""
+        data = _framed(self._encode(message))
+        with self._lock, contextlib.suppress(OSError):
+            self._socket.sendall(data)
+
+    def receive(self) -> _Received | None:
+        """Wait for the next message; None once the other end is gone, or this one is closed."""
+        length = self._read(_LENGTH_BYTES)
+        if length is None:
+            return None
+        data = self._read(int.from_bytes(length, "little"))
+        if data is None:
+            return None
+        message: _Received = self._decode(data)
+        return message
+
+    def close(self) -> None:
+        """Let the other end know that nobody is here any more; for any thread."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _read(self, size: int) -> bytearray | None:
+        """Return so many bytes, None if the other end sends no more so many."""
+        received = self._received
+        while len(received) < size:
+            try:
+                data = self._socket.recv(_BUFFER_BYTES)
+            except OSError:
+                return None
+            if not data:
+                return None
+            received += data
+        read = received[:size]
+        del received[:size]
+        return read

@@ -6,14 +6,14 @@ that a terminal or a user sends to stop the agent are the agent's business.
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import signal
 import socket
 import sys
 
 from osmia_agent import logs
 from osmia_agent.gateway.gateway import Gateway
-from osmia_agent.gateway.link import Link, ToGateway
+from osmia_agent.gateway.link import BlockingLink, ToGateway
 from osmia_agent.gateway.setup import Setup
 
 
@@ -21,15 +21,11 @@ def main() -> None:
     """Serve until the agent is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    asyncio.run(_serve(socket.socket(fileno=int(sys.argv[1]))))
-
-
-async def _serve(end: socket.socket) -> None:
-    link: Link[ToGateway] = await Link.open(end, ToGateway)
-    setup = await link.receive()
+    link: BlockingLink[ToGateway] = BlockingLink(socket.socket(fileno=int(sys.argv[1])), ToGateway)
+    setup = link.receive()
     if isinstance(setup, Setup):
-        logs.configure(setup.level, setup.log_format)
-        await Gateway(setup, link).run()
+        logs.configure(logging.getLevelName(setup.level), setup.log_format)
+        Gateway(setup, link).run()
 
 
 if __name__ == "__main__":

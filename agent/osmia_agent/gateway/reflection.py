@@ -15,7 +15,7 @@ _NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.Server
 
 def reflection_handlers(services: list[str]) -> list[Any]:
     """Return what serves reflection on services of the contract, by their full names."""
-    servicer = reflection.aio.ReflectionServicer((*services, *_NAMES), pool=messages.pool())
+    servicer = reflection.ReflectionServicer((*services, *_NAMES), pool=messages.pool())
     method = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

@@ -19,7 +19,8 @@ class TlsFiles(msgspec.Struct, frozen=True):
 class Setup(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=True):
     """The first message that a gateway gets."""
 
-    level: str
+    level: int
+    """What is logged at least, as `logging` counts."""
     log_format: str
     services: dict[str, dict[str, bool]]
     """By full name: methods, and whether they change something."""

@@ -53,17 +53,23 @@ def kept_processes(store: ImageStore) -> Iterator[KeptProcess]:
 
 
 class Debugging:
-    """Answers both calls. `processes` lists the table, for any thread; `redact` hides secrets."""
+    """Answers both calls.
+
+    `processes` lists the table, for any thread; `redact` hides secrets; `level_set` is told the
+    level of `logging` that is in force from now on.
+    """
 
     def __init__(
         self,
         executor: Executor,
         processes: Callable[[], Iterable[KeptProcess]] | None,
         redact: Callable[[Process], Process],
+        level_set: Callable[[int], object],
     ) -> None:
         self._executor = executor
         self._processes = processes
         self._redact = redact
+        self._level_set = level_set
 
     def methods(self) -> dict[str, Method]:
         """Return the methods by their names."""
@@ -83,7 +89,9 @@ class Debugging:
             raise _unknown(request.flag)
         if not request.HasField("level") or not 0 <= request.level < len(_LEVELS):
             raise CallError(Status.INVALID_ARGUMENT, "level: LOG_LEVEL_PANIC to LOG_LEVEL_TRACE")
-        logging.getLogger().setLevel(_LEVELS[request.level])
+        level = _LEVELS[request.level]
+        logging.getLogger().setLevel(level)
+        self._level_set(level)
         return messages.SetDebugResponse(flag=_LOG_LEVEL, level=request.level)
 
     def _dump(self, wanted: Any) -> Any:

@@ -11,6 +11,8 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from osmia_agent.gateway.link import (
     Alive,
     Begin,
@@ -18,6 +20,7 @@ from osmia_agent.gateway.link import (
     CannotListen,
     Link,
     Listens,
+    LogLevel,
     Request,
     Responses,
     Stop,
@@ -88,6 +91,12 @@ class GatewayProcess:
                     await self._restart()
         finally:
             watching.cancel()
+
+    def set_log_level(self, level: int) -> None:
+        """Have it log what is at least so grave, now and when it is started anew."""
+        self._setup = msgspec.structs.replace(self._setup, level=level)
+        if self._link is not None:
+            self._link.send(LogLevel(level))
 
     async def stop(self, grace_s: float) -> None:
         """Let calls end for a while, then end the process."""

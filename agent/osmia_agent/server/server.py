@@ -149,11 +149,18 @@ class ApiServer:
                 "GetEvents": Method(stream=streams.serve),
                 **description_methods(node.version, get_info),
                 **self._policy_methods(executor),
-                **Debugging(executor, node.processes, self.hub.redact_process).methods(),
+                **self._debugging(executor).methods(),
                 "RuntimeHook": Method(RuntimeHook(node.announce).answer, changes=True),
             },
             "tetragon.EventLogService": event_log_methods(node.exported_file),
         }
+
+    def _debugging(self, executor: ThreadPoolExecutor) -> Debugging:
+        def tell(level: int) -> None:
+            if self._gateway is not None:
+                self._gateway.set_log_level(level)
+
+        return Debugging(executor, self.node.processes, self.hub.redact_process, tell)
 
     def _policy_methods(self, executor: ThreadPoolExecutor) -> Mapping[str, Method]:
         if self.node.policies is None:
@@ -178,7 +185,7 @@ class ApiServer:
             tcp = address
         health = settings.health_server_address
         return Setup(
-            level=settings.level,
+            level=logging.getLogger().level,
             log_format=settings.log_format,
             services={
                 service: {name: method.changes for name, method in methods.items()}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from osmia_agent.gateway.link import (
     Alive,
     Begin,
+    BlockingLink,
     Cancelled,
     CannotListen,
     End,
     Link,
     Listens,
+    LogLevel,
     Request,
     Responses,
     Status,
@@ -25,7 +28,7 @@ from osmia_agent.gateway.link import (
 from osmia_agent.gateway.setup import Setup, TlsFiles
 
 SETUP = Setup(
-    level="info",
+    level=20,
     log_format="text",
     services={"a.B": {"C": True}},
     unix_path="/run/s",
@@ -45,6 +48,7 @@ TO_GATEWAY = (
     End(1, Status.UNKNOWN, "why", {"key": "value"}),
     End(2),
     Alive(is_good=True),
+    LogLevel(10),
     Stop(1.5),
 )
 TO_AGENT = (
@@ -83,3 +87,35 @@ def test_a_message_cut_off_is_the_end() -> None:
         link.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("kinds", "sent"), [(ToGateway, TO_GATEWAY), (ToAgent, TO_AGENT)])
+def test_the_same_without_asyncio(kinds: Any, sent: Any) -> None:
+    sender, receiver = (BlockingLink[Any](each, kinds) for each in socket.socketpair())
+    with ThreadPoolExecutor(1) as threads:
+        threads.map(sender.send, sent)
+        assert [receiver.receive() for _ in sent] == list(sent)
+    sender.close()
+    assert receiver.receive() is None
+    receiver.close()
+    receiver.send(sent[-1])  # nobody is there; of no effect
+
+
+def test_a_link_that_is_closed_here_is_not_waited_at() -> None:
+    one, other = socket.socketpair()
+    link: BlockingLink[Any] = BlockingLink(other, ToAgent)
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(link.receive)
+        link.close()
+        assert waiting.result(10) is None
+    one.close()
+
+
+@pytest.mark.parametrize("data", [b"\x09\x00\x00\x00abc", b"\x09\x00", b""])
+def test_what_is_cut_off_is_the_end_without_asyncio(data: bytes) -> None:
+    one, other = socket.socketpair()
+    link: BlockingLink[Any] = BlockingLink(other, ToAgent)
+    one.sendall(data)
+    one.close()
+    assert link.receive() is None
+    link.close()
