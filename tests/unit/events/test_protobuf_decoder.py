@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osmia_events.decode_error import DecodeError
-from osmia_events.model import EVENT_BODIES, Event, Process, ProcessExec, ProcessExit
+from osmia_events.model import (
+    EVENT_BODIES,
+    Container,
+    Event,
+    Pod,
+    Process,
+    ProcessExec,
+    ProcessExit,
+)
 from osmia_events.protobuf import to_protobuf
 from osmia_events.protobuf_decoder import ProtobufDecoder, from_protobuf
 from tests.strategies import events, every_field
@@ -62,6 +70,35 @@ def test_processes_are_shared() -> None:
     assert isinstance(started, ProcessExec)
     assert isinstance(ended, ProcessExit)
     assert started.process is ended.process
+
+
+@pytest.mark.parametrize("kept", [{"a": "b"}, {}])
+def test_processes_of_a_container_share_what_is_remembered_of_their_pod(
+    kept: dict[str, str],
+) -> None:
+    pod = Pod("ns", "pod", container=Container(id="c", maybe_exec_probe=True), pod_labels=kept)
+    decoder = ProtobufDecoder()
+
+    def read(pod: Pod) -> Pod:
+        body = decoder.decode(to_protobuf(Event(ProcessExec(Process(pod=pod))))).body
+        assert isinstance(body, ProcessExec)
+        assert body.process is not None
+        assert body.process.pod is not None
+        return body.process.pod
+
+    pods = [pod.with_container_pid(pid) for pid in (0, 7, 400_000)]
+    found = [read(each) for each in pods]
+
+    assert found == pods
+    assert found[0].memo is not None
+    assert all(each.memo is found[0].memo for each in found)
+    assert read(pod.replaced(name="other")).memo is not found[0].memo
+
+
+@pytest.mark.parametrize("pod", [Pod("ns", "pod"), Pod("ns", "pod", container=Container(id="c"))])
+def test_a_pod_without_a_pid(pod: Pod) -> None:
+    event = Event(ProcessExec(Process(pod=pod)))
+    assert DECODER.decode(to_protobuf(event)) == event
 
 
 def test_what_is_remembered_is_bounded() -> None:
