@@ -56,7 +56,7 @@ class Feed:
             return ()
 
         decode = JsonDecoder().decode
-        size = self.settings.max_recv_size
+        size = self.settings.max_line_bytes
         try:
             inputs = [read_recording(path, _STDOUT, lambda _: None) for path in self.files]
             for chunks in inputs or [read_chunks(source, _STDOUT)]:

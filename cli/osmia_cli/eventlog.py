@@ -10,6 +10,8 @@ from osmia_cli.connection.options import connection_settings
 from osmia_cli.duration import Duration
 from osmia_cli.tables import output_option, to_json
 
+_NUMBER = click.IntRange(min=0, max=(1 << 31) - 1)
+
 
 @click.group(short_help="Show or change how the agent rotates its file of events.")
 def eventlog() -> None:
@@ -41,8 +43,8 @@ def get(context: click.Context, /, *, output: str) -> None:
 
 
 @eventlog.command("set")
-@click.option("--max-size", type=click.IntRange(min=0), metavar="MB", help="Rotate at this size.")
-@click.option("--max-backups", type=click.IntRange(min=0), metavar="N", help="Files to keep.")
+@click.option("--max-size", type=_NUMBER, metavar="MB", help="Rotate at this size.")
+@click.option("--max-backups", type=_NUMBER, metavar="N", help="Files to keep.")
 @click.option("--rotation-interval", type=Duration(), help="Rotate after this time; 0 is never.")
 @click.pass_context
 def set_(

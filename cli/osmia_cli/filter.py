@@ -62,7 +62,7 @@ def filter_command(
             files,
             is_summary=summary or show_redactions,
             with_samples=show_redactions,
-            max_line_bytes=connection_settings(context).max_recv_size,
+            max_line_bytes=connection_settings(context).max_line_bytes,
         )
     except (ConfigError, RecordingError) as error:
         raise click.ClickException(str(error)) from None

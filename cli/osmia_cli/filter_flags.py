@@ -2,7 +2,7 @@
 
 All conditions make one filter, so an event has to meet every one that is given; the values of one
 flag are alternatives. Every list flag may be given several times and holds a list, separated by
-commas. Singular and plural names are the same flag.
+commas; an item with commas may stand in double quotes. Singular and plural names are the same flag.
 """
 
 from __future__ import annotations
@@ -79,11 +79,31 @@ def split_list(text: str, quotes: str = "") -> list[str]:
     r"""Cut a list at its commas, but not at `\,` nor at those within brackets or `quotes`.
 
     So patterns (`a{1,3}`) and expressions (`x in ["a", "b"]`) may hold commas. Where brackets do
-    not match, as they need not in a pattern, the rest is one item.
+    not match, as they need not in a pattern, the rest is one item. An item that double quotes
+    enclose is what stands between them, as in the lists (CSV) of upstream's client.
     """
-    items = [""]
+    items = []
+    at = 0
+    while at <= len(text):
+        if match := _ENCLOSED.match(text, at):
+            items.append(match["item"].replace('""', '"'))
+            at = match.end() + 1
+        else:
+            end = _end_of_item(text, at, quotes)
+            items.append(text[at:end])
+            at = end + 1
+    return items
+
+
+_ENCLOSED = re.compile(r'"(?P<item>(?:[^"]|"")*)"(?=,|\Z)')
+_PIECE = re.compile(r"\\.|.", re.DOTALL)
+
+
+def _end_of_item(text: str, start: int, quotes: str) -> int:
+    """Return where the comma behind an item is, or the end of the list."""
     depth, quote = 0, ""
-    for piece in re.findall(r"\\.|.", text, re.DOTALL):
+    for match in _PIECE.finditer(text, start):
+        piece = match[0]
         if quote:
             quote = "" if piece == quote else quote
         elif piece in quotes:
@@ -92,11 +112,9 @@ def split_list(text: str, quotes: str = "") -> list[str]:
             depth += 1
         elif piece in ")]}":
             depth = max(depth - 1, 0)
-        if piece == "," and not depth and not quote:
-            items.append("")
-        else:
-            items[-1] += piece
-    return items
+        elif piece == "," and not depth:
+            return match.start()
+    return len(text)
 
 
 def _option(flag: _Flag) -> Decorator:

@@ -98,7 +98,7 @@ def getevents(
     config, settings = _pipeline(wanted), connection_settings(context)
     if is_stream(_STDIN):
         tally = printing.print_events(
-            config, encode, shown=shown, max_line_bytes=settings.max_recv_size
+            config, encode, shown=shown, max_line_bytes=settings.max_line_bytes
         )
     else:
         from osmia_cli.events_request import events_request  # noqa: PLC0415 - grpc is slow to import

@@ -5,6 +5,8 @@ Commands import what they work with when they run, so that the help comes at onc
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from pathlib import Path
 
@@ -52,6 +54,11 @@ def osmia() -> None:
 
 def main() -> int:
     """Run under the name that the program was called by; return the exit status, 1 for errors."""
+    _keep_standard_descriptors()
+    for stream in (sys.stdout, sys.stderr):
+        # Events are UTF-8 whatever the locale says, and so are all texts.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     called = Path(sys.argv[0]).name
     name = called if called in _NAMES else _NAMES[0]
     try:
@@ -64,4 +71,19 @@ def main() -> int:
         return 1
     except click.Abort:
         return 1
+    except SystemExit:  # how click and rich end when nobody reads any more
+        return 0
     return status if isinstance(status, int) else 0
+
+
+def _keep_standard_descriptors() -> None:
+    """Open what was closed of standard input, output and errors.
+
+    Else the next pipe or socket would get that number, and be written to in its place. What is
+    opened cannot be written to: output that is lost is an error.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)

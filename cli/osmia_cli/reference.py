@@ -23,8 +23,8 @@ Made of the commands by `python -m osmia_cli.reference`. Do not edit.
 
 `osmia` is installed as `tetra` as well: the same program, under the name that scripts know. It
 talks to an agent over gRPC. Where the agent listens is found in this order: `--server-address`; the
-file that the agent on this machine writes, `/var/run/tetragon/tetragon-info.json`; then
-`localhost:54321`.
+environment variable `OSMIA_CLI_SERVER_ADDRESS`; the file that the agent on this machine writes,
+`/var/run/tetragon/tetragon-info.json`; then `localhost:54321`.
 
 - Commands that read events take them from standard input when that is a pipe or a file, and ask the
   agent when it is not.
@@ -56,7 +56,10 @@ def _command(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
         yield f"    {' '.join(command.get_usage(context).removeprefix('Usage: ').split())}\n\n"
         yield f"{_paragraphs(command.help or '')}\n"
     else:
-        yield "They stand before or after the name of a command.\n"
+        yield (
+            "They stand before or after the name of a command, or in an environment variable:"
+            " `OSMIA_CLI_RETRIES` for `--retries`.\n"
+        )
     rows = [row for parameter in command.params if (row := _row(parameter, context, path))]
     if rows:
         yield "\n| option | |\n|---|---|\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from osmia_cli.cluster.options import cluster_options, show_cluster
 from osmia_cli.connection.options import connection_settings
+from osmia_cli.tables import message_to_object, to_json
 
 _RUNNING = 1
 
@@ -39,7 +38,7 @@ def status(
         response = client.call("GetHealth", "get the agent's health")
     healths = response.health_status
     if output == "json":
-        click.echo(json.dumps([{"details": health.details} for health in healths]))
+        click.echo(to_json(message_to_object(response)))
     else:
         click.echo(f"Health Status: {healths[0].details if healths else 'no status available'}")
     if any(health.status != _RUNNING for health in healths):

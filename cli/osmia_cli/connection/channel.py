@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,10 @@ from osmia_events import messages
 if TYPE_CHECKING:
     from osmia_cli.connection.settings import ConnectionSettings
 
+_log = logging.getLogger(__name__)
+
+_MAX_MESSAGE_BYTES = (1 << 31) - 1
+"""gRPC has no larger limit."""
 _MAX_RETRIES = 4
 """gRPC attempts a call five times at most."""
 
@@ -45,9 +50,10 @@ def find_target(settings: ConnectionSettings) -> Target:
     if "GRPC_VERBOSITY" not in os.environ:
         os.environ["GRPC_VERBOSITY"] = "NONE"  # errors are told by this program
     address = find_address(settings.server_address)
+    _log.debug("asking the agent at %s", address)
     credentials = None
     options: list[tuple[str, Any]] = [
-        ("grpc.max_receive_message_length", settings.max_recv_size),
+        ("grpc.max_receive_message_length", min(settings.max_recv_size, _MAX_MESSAGE_BYTES)),
         ("grpc.service_config", _service_config(settings.retries)),
         ("grpc.enable_http_proxy", 0),  # agents are near: a proxy for the web leads nowhere
     ]
@@ -105,7 +111,7 @@ def methods() -> dict[str, Method]:
 def _reason(address: str, code: grpc.StatusCode, details: str) -> str:
     match code:
         case grpc.StatusCode.UNAVAILABLE:
-            return f"no agent answers at {address} ({details})"
+            return f"no agent answers at {address}; see --server-address ({details})"
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"no answer from {address} in time (see --timeout)"
         case grpc.StatusCode.UNIMPLEMENTED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+import click
 import grpc
 
 from osmia_cli.connection.channel import CallError, find_target, methods
@@ -34,13 +35,18 @@ class Client:
         Raises CallError, whose message tells that it failed to do what `doing` says.
         """
         known = methods()[method]
+        try:
+            request = known.request(**fields)
+        except ValueError as error:
+            reason = "a text is not UTF-8" if isinstance(error, UnicodeError) else error
+            raise click.ClickException(f"failed to {doing}: {reason}") from None
         invoke = self._channel.unary_unary(
             known.path,
             request_serializer=known.request.SerializeToString,
             response_deserializer=known.response.FromString,
         )
         try:
-            return invoke(known.request(**fields), timeout=self._timeout_s)
+            return invoke(request, timeout=self._timeout_s)
         except grpc.RpcError as error:
             raise CallError(doing, self.address, error) from None
 

@@ -12,6 +12,8 @@ from osmia_cli.connection.settings import ConnectionSettings
 from osmia_cli.duration import Duration
 
 _EPILOG = "Options such as --server-address may stand here as well: see {program} --help."
+_VARIABLES = "OSMIA_CLI_"
+"""What the names of environment variables begin with; OSMIA_ alone are the agent's options."""
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DEFAULTS = ConnectionSettings()
 
@@ -41,8 +43,15 @@ def connection_options(*, hidden: bool = False) -> list[click.Option]:
 
     def option(*names: str, help: str, default: object = None, **settings: Any) -> click.Option:  # noqa: A002  # click's name
         text = help if default is None else f"{help}  [default: {default}]"
+        variable = names[-1] if names[-1].startswith("--") else names[0]
         return _ConnectionOption(
-            names, hidden=hidden, expose_value=False, callback=_remember, help=text, **settings
+            names,
+            hidden=hidden,
+            expose_value=False,
+            callback=_remember,
+            envvar=_VARIABLES + variable.strip("-").replace("-", "_").upper(),
+            help=text,
+            **settings,
         )
 
     return [
@@ -71,7 +80,7 @@ def connection_options(*, hidden: bool = False) -> list[click.Option]:
             type=click.IntRange(min=1),
             metavar="BYTES",
             default=_DEFAULTS.max_recv_size,
-            help="Longest message of the agent, or line of input.",
+            help="Longest message of the agent, or line of input where that is over 64 KiB.",
         ),
         option("--tls-cert-file", type=_FILE, help="This client's certificate, with its key."),
         option("--tls-key-file", type=_FILE, help="Key of this client's certificate."),
@@ -118,14 +127,17 @@ def _given(context: click.Context) -> dict[str, Any]:
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     name = str(parameter.name)
-    if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+    source = context.get_parameter_source(name)
+    if source not in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
         return
     if name == "debug":
         _log_everything()
         return
     if parameter.multiple:
         value = tuple(path for paths in value for path in paths)
-    _given(context)[name] = value
+    given = _given(context)
+    if source is ParameterSource.COMMANDLINE or name not in given:
+        given[name] = value
 
 
 def _log_everything() -> None:

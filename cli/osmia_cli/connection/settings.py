@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MIN_LINE_BYTES = 1 << 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
@@ -19,12 +21,17 @@ class ConnectionSettings:
     """Of a call and its retries, but not of the stream of events; 0 is none."""
     retries: int = 1
     max_recv_size: int = 10_485_760
-    """Bytes of a message from the agent, or of a line of input."""
+    """Bytes of a message from the agent."""
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     tls_ca_cert_files: tuple[Path, ...] = ()
     tls_server_name: str = ""
     tls_skip_verify: bool = False
+
+    @property
+    def max_line_bytes(self) -> int:
+        """How long a line of input may be, whatever the limit of messages."""
+        return max(self.max_recv_size, _MIN_LINE_BYTES)
 
     @property
     def wants_tls(self) -> bool:

@@ -30,6 +30,7 @@ def tls_credentials(
         raise click.ClickException("--tls-cert-file and --tls-key-file go together: give both")
     if settings.tls_skip_verify and settings.tls_ca_cert_files:
         raise click.ClickException("--tls-skip-verify excludes --tls-ca-cert-files: give one")
+    _check_files(settings)
     if settings.tls_skip_verify:
         roots: bytes | None
         roots, name = _whatever_is_shown(settings, address)
@@ -41,6 +42,31 @@ def tls_credentials(
         certificate_chain=_read(settings.tls_cert_file, "--tls-cert-file"),
     )
     return credentials, [("grpc.ssl_target_name_override", name)] if name else []
+
+
+def _check_files(settings: ConnectionSettings) -> None:
+    """Raise ClickException for files that hold something else: gRPC tells that in a log alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for path in settings.tls_ca_cert_files:
+        _read(path, "--tls-ca-cert-files")
+        try:
+            context.load_verify_locations(path)
+        except ssl.SSLError:
+            raise click.ClickException(
+                f"--tls-ca-cert-files: {path}: no certificate in PEM is in it"
+            ) from None
+    certificate, key = settings.tls_cert_file, settings.tls_key_file
+    if certificate and key:
+        _read(certificate, "--tls-cert-file")
+        _read(key, "--tls-key-file")
+        try:
+            context.load_cert_chain(certificate, key, password=lambda: "")
+        except (ssl.SSLError, ValueError) as error:
+            reason = getattr(error, "reason", None) or "an encrypted key cannot be used"
+            raise click.ClickException(
+                f"--tls-cert-file {certificate}, --tls-key-file {key}: a certificate in PEM and"
+                f" its key are needed: {str(reason).replace('_', ' ').lower()}"
+            ) from None
 
 
 def _authorities(settings: ConnectionSettings) -> bytes | None:
@@ -79,6 +105,9 @@ def _whatever_is_shown(settings: ConnectionSettings, address: str) -> tuple[byte
     except ssl.SSLCertVerificationError as error:
         message = f"{address}: even --tls-skip-verify needs a certificate in force: "
         raise click.ClickException(message + error.verify_message) from None
+    except ssl.SSLError as error:
+        reason = (error.reason or "no handshake").replace("_", " ").lower()
+        raise click.ClickException(f"{address}: no TLS is spoken there: {reason}") from None
     except OSError as error:
         raise click.ClickException(f"{address}: {error.strerror or error}") from None
     _log.debug("%s shows a certificate for %s", address, ", ".join(names))

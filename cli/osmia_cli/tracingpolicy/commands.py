@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +58,7 @@ def add(context: click.Context, /, *, file: str, mode: str | None, domain: str) 
     """Put the policy of a file of YAML in force; - is standard input."""
     text = _with_mode(file, mode)
     _call(context, "AddTracingPolicy", "add tracing policy", yaml=text, domain=domain)
-    click.echo(f"tracing policy {json.dumps(file)} added")
+    _tell(file, "added")
 
 
 @tracingpolicy.command("delete", short_help="Take a policy out of force.")
@@ -71,7 +70,7 @@ def delete(context: click.Context, /, *, name: str, namespace: str, domain: str)
     """Take a policy out of force."""
     policy = {"name": name, "namespace": namespace, "domain": domain}
     _call(context, "DeleteTracingPolicy", "delete tracing policy", **policy)
-    click.echo(f"tracing policy {json.dumps(name)} deleted")
+    _tell(name, "deleted")
 
 
 @tracingpolicy.command("enable", short_help="Switch a policy on again.")
@@ -82,7 +81,7 @@ def delete(context: click.Context, /, *, name: str, namespace: str, domain: str)
 def enable(context: click.Context, /, *, name: str, namespace: str, domain: str) -> None:
     """Switch a policy on that was switched off."""
     _configure(context, "enable tracing policy", name, namespace, domain, enable=True)
-    click.echo(f"tracing policy {json.dumps(name)} enabled")
+    _tell(name, "enabled")
 
 
 @tracingpolicy.command("disable", short_help="Switch a policy off.")
@@ -93,7 +92,7 @@ def enable(context: click.Context, /, *, name: str, namespace: str, domain: str)
 def disable(context: click.Context, /, *, name: str, namespace: str, domain: str) -> None:
     """Switch a policy off; it stays listed."""
     _configure(context, "disable tracing policy", name, namespace, domain, enable=False)
-    click.echo(f"tracing policy {json.dumps(name)} disabled")
+    _tell(name, "disabled")
 
 
 @tracingpolicy.command("set-mode", short_help="Let a policy act, or only report.")
@@ -108,7 +107,7 @@ def set_mode(
     """Let a policy act on what it finds, or only report it."""
     doing = f"set tracing policy to mode {mode}"
     _configure(context, doing, name, namespace, domain, mode=f"TP_MODE_{mode.upper()}")
-    click.echo(f"tracing policy {json.dumps(name)} set to mode {json.dumps(mode)}")
+    _tell(name, f'set to mode "{mode}"')
 
 
 @tracingpolicy.command("list", short_help="List policies.")
@@ -149,7 +148,8 @@ def modify(*, file: str, mode: str | None) -> None:
 
 def _with_mode(file: str, mode: str | None) -> str:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise click.ClickException(f"{file}: {reason}") from None
@@ -161,6 +161,12 @@ def _with_mode(file: str, mode: str | None) -> str:
         return set_mode_in(text, mode)
     except ModeError as error:
         raise click.ClickException(f"{file}: {error}") from None
+
+
+def _tell(policy: str, done: str) -> None:
+    from osmia_events.compact.quote import literal  # noqa: PLC0415 - keeps --help fast
+
+    click.echo(f"tracing policy {literal(policy)} {done}")
 
 
 def _configure(

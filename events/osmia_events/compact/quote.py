@@ -17,6 +17,11 @@ def quoted(text: str) -> str:
     """Return text as it is if all of it is printable and none is a space, else as a Go literal."""
     if text.isprintable() and " " not in text:
         return text
+    return literal(text)
+
+
+def literal(text: str) -> str:
+    """Return text as a Go literal, quotes included (`%q`)."""
     return '"' + escaped(text.replace("\\", r"\\").replace('"', r"\"")) + '"'
 
 

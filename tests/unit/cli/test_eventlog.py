@@ -41,3 +41,8 @@ def test_an_agent_without_export_says_so(agent: AgentServer, tetra: Callable[...
     assert tetra("eventlog", "get", status=1) == (
         f"Error: failed to get the event log's parameters: {reason}\n"
     )
+
+
+def test_a_number_that_is_too_large(tetra: Callable[..., str]) -> None:
+    error = tetra("eventlog", "set", "--max-size", "99999999999", status=1)
+    assert "'--max-size': 99999999999 is not in the range 0<=x<=2147483647" in error

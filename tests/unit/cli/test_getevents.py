@@ -74,10 +74,17 @@ def test_lines_that_are_no_events_are_skipped_and_counted(osmia: Osmia) -> None:
 
 
 def test_long_lines_are_skipped_and_counted(osmia: Osmia) -> None:
-    given = lines(EXEC) + b"x" * 2000 + b"\n" + lines(EXEC)
-    result = osmia("getevents", "--max-recv-size", "1000", given=given)
+    given = lines(EXEC) + b"x" * 70_000 + b"\n" + lines(EXEC)
+    result = osmia("getevents", "--max-recv-size", "68000", given=given)
     assert result.stdout.count(b"\n") == 2
     assert result.stderr == b"osmia: skipped 1 of 3 lines: 1 too long\n"
+
+
+def test_lines_of_64_kib_are_read_whatever_the_limit_of_messages(osmia: Osmia) -> None:
+    event = {"process_exec": {"process": {"arguments": "x" * 60_000}}}
+    result = osmia("getevents", "--max-recv-size", "1", given=lines(event))
+    assert json.loads(result.stdout) == event
+    assert result.stderr == b""
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,3 +96,49 @@ def test_output_that_fails_is_an_error_in_words() -> None:
         )
     assert result.returncode == 1
     assert result.stderr == b"Error: [Errno 28] No space left on device\n"
+
+
+def test_output_that_is_closed_is_an_error_and_reaches_no_other_file() -> None:
+    event = b'{"process_exec":{"process":{"pid":1}}}\n'
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, "getevents"],
+        input=event,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == b"Error: [Errno 9] Bad file descriptor\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["completion", "bash"], ["tree"], ["explain", "tracingpolicy"]]
+)
+def test_it_ends_quietly_when_nobody_reads(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [*PROGRAM, *arguments],
+        input=b'{"process_exec":{"process":{"exec_id":"a","pid":1}}}\n',
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_texts_are_utf_8_whatever_the_locale_says(osmia: Osmia) -> None:
+    child = b'{"process_exec":{"process":{"exec_id":"b","parent_exec_id":"a","pid":2}}}\n'
+    given = b'{"process_exec":{"process":{"exec_id":"a","pid":1}}}\n' + child
+    result = osmia("tree", given=given, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert result.stderr == b""
+    assert "└─ 2" in result.stdout.decode()
+
+
+def test_a_name_that_is_not_utf_8(osmia: Osmia) -> None:
+    arguments = ("tracingpolicy", "delete", os.fsdecode(b"\xff"), "--server-address", "unix:///x")
+    result = osmia(*arguments)
+    assert result.returncode == 1
+    assert result.stderr == b"Error: failed to delete tracing policy: a text is not UTF-8\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import grpc
@@ -21,6 +22,7 @@ def test_running(agent: AgentServer, tetra: Callable[..., str]) -> None:
         ]
     }
     assert tetra("status") == "Health Status: running\n"
+    assert json.loads(tetra("status", "-o", "json")) == agent.answers["GetHealth"]
 
 
 def test_an_agent_that_fails_is_told_by_the_exit_status(

@@ -25,7 +25,9 @@ def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(CallError) as error:
         call(address, retries=0)
     assert error.value.code is grpc.StatusCode.UNAVAILABLE
-    assert error.value.message.startswith(f"failed to do it: no agent answers at {address} (")
+    assert error.value.message.startswith(
+        f"failed to do it: no agent answers at {address}; see --server-address ("
+    )
 
 
 def test_a_call_ends_in_time(agent: AgentServer) -> None:
@@ -64,3 +66,10 @@ def test_a_call_that_an_agent_does_not_know(tmp_path: Path) -> None:
     with pytest.raises(CallError, match="does not know this call"):
         call(address)
     server.stop(None).wait()
+
+
+def test_the_largest_messages(agent: AgentServer) -> None:
+    agent.answers["GetVersion"] = {"version": "v1"}
+    settings = ConnectionSettings(server_address=agent.address, max_recv_size=1 << 40)
+    with Client(settings) as client:
+        assert client.call("GetVersion", "get version").version == "v1"

@@ -82,3 +82,21 @@ def test_mistakes_name_the_option(arguments: list[str], complaint: str) -> None:
     with pytest.raises(click.ClickException) as error:
         settings_of(*arguments)
     assert complaint in str(error.value)
+
+
+def test_they_may_be_environment_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = tmp_path / "ca"
+    authority.touch()
+    monkeypatch.setenv("OSMIA_CLI_SERVER_ADDRESS", "a:1")
+    monkeypatch.setenv("OSMIA_CLI_RETRIES", "3")
+    monkeypatch.setenv("OSMIA_CLI_TLS_CA_CERT_FILES", str(authority))
+    monkeypatch.setenv("OSMIA_SERVER_ADDRESS", "the agent's own")
+    expected = {"retries": 3, "tls_ca_cert_files": (authority,)}
+    assert settings_of("list") == ConnectionSettings(server_address="a:1", **expected)
+    # What is typed wins, wherever it stands.
+    typed = ConnectionSettings(server_address="b:2", **expected)
+    assert settings_of("--server-address", "b:2", "list") == typed
+    assert settings_of("list", "--server-address", "b:2") == typed
+    monkeypatch.setenv("OSMIA_CLI_RETRIES", "many")
+    with pytest.raises(click.ClickException, match="'many' is not a valid integer"):
+        settings_of("list")

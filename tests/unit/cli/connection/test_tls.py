@@ -124,3 +124,26 @@ def test_nobody_there_to_show_a_certificate() -> None:
     settings = ConnectionSettings(server_address="localhost:1", tls_skip_verify=True)
     with pytest.raises(click.ClickException, match="localhost:1: Connection refused"):
         Client(settings)
+
+
+def test_files_that_hold_something_else_are_named(
+    tmp_path: Path, server_pair: Pair, client_pair: Pair
+) -> None:
+    other = tmp_path / "policy.yaml"
+    other.write_text("spec: {}\n")
+    refused = AgentServer("localhost:1")
+    with pytest.raises(click.ClickException, match=r"^--tls-ca-cert-files: .*policy.yaml: no cert"):
+        version(refused, tls_ca_cert_files=(server_pair.certificate, other))
+    for certificate, key in (
+        (other, server_pair.key),
+        (server_pair.certificate, other),
+        (server_pair.certificate, client_pair.key),
+    ):
+        with pytest.raises(click.ClickException, match="a certificate in PEM and its key are need"):
+            version(refused, tls_cert_file=certificate, tls_key_file=key)
+
+
+def test_certificates_are_asked_for_where_no_tls_is_spoken() -> None:
+    with AgentServer("localhost:0") as plain, pytest.raises(click.ClickException) as error:
+        version(plain, tls_skip_verify=True)
+    assert str(error.value).startswith(f"{plain.address}: no TLS is spoken there: ")

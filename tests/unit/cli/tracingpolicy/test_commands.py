@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.unit.cli.conftest import Osmia
+
 POLICY = "kind: TracingPolicy\nspec:\n  kprobes: []  # none\n"
 
 
@@ -116,3 +118,17 @@ def test_modify_what_is_no_policy(tetra: Callable[..., str], tmp_path: Path) -> 
     path.write_text("a: ]")
     error = tetra("tp", "modify", str(path), "-m", "enforce", status=1)
     assert error.startswith(f"Error: {path}: line 1: not valid YAML: ")
+
+
+def test_what_goes_through_a_pipe_is_utf_8(osmia: Osmia) -> None:
+    result = osmia("tp", "add", "-", given=b"\xff")
+    assert (result.returncode, result.stderr) == (1, b"Error: -: not UTF-8\n")
+
+
+def test_names_are_quoted_as_go_does(
+    agent: AgentServer, tetra: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / 'é"\n.yaml'
+    path.write_text(POLICY)
+    assert tetra("tp", "add", str(path)) == (f'tracing policy "{tmp_path}/é\\"\\n.yaml" added\n')
+    assert agent.requests["AddTracingPolicy"]
