@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Write what follows from a chart's values.yaml: values.schema.json and README.md.
+"""Write what follows from a chart's values.yaml: values.schema.json, README.md, files/values.json.
+
+Values files of others write numbers and switches as texts, texts as numbers, and leave keys empty.
+The schema lets pass what can be meant in one way only; files/values.json holds what templates need
+to make of it what the chart's own values are (templates/_values.tpl).
 
 The comment that starts with `# --` above a key is its description, a line `# @schema {...}` in it
 adds to the schema of its value. A key without a description is an error, unless keys below it have
@@ -15,6 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from osmia_agent.settings.flags import options
 
 CHART = Path(__file__).parents[1] / "charts/osmia"
 
@@ -86,6 +92,24 @@ def _comment(lines: list[str], line: int, path: str) -> tuple[str, dict[str, Any
     return " ".join(words), extra
 
 
+def _lax(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that takes also what stands for such a value, and nothing as well."""
+    kind = schema.get("type")
+    if kind == "boolean":
+        return {"enum": [True, False, "true", "false", "", None]}
+    if kind == "integer":
+        # Bounds hold for texts too: templates/_values.tpl looks.
+        return schema | {"type": ["integer", "string", "null"], "pattern": "^(-?[0-9]+)?$"}
+    if "enum" in schema:
+        return {"enum": list(dict.fromkeys([*schema["enum"], "", None]))}
+    types = kind if isinstance(kind, list) else [kind]
+    if "pattern" in schema:
+        return schema | {"type": [*types, "null"], "pattern": f"^$|{schema['pattern']}"}
+    # A number with a point is no text: 1.10 has become 1.1 already.
+    types = [*types, "integer"] if kind == "string" else types
+    return schema | {"type": list(dict.fromkeys([*types, "null"]))}
+
+
 def schema(values: list[Value], unsupported: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the JSON schema: every value with its type, no key beyond them."""
     root: dict[str, Any] = _object()
@@ -96,7 +120,8 @@ def schema(values: list[Value], unsupported: list[dict[str, Any]]) -> dict[str, 
     # Helm puts this key into the values of every chart.
     root["properties"]["global"] = {"type": "object", "description": "Values of all charts."}
     for value in values:
-        _put(root, value.path, {**value.schema, "description": value.description}, value.default)
+        leaf = {**_lax(value.schema), "description": value.description}
+        _put(root, value.path, leaf, value.default)
     for group in unsupported:
         for path, default in group["keys"].items():
             _put(root, path, {"description": f"No effect: {group['why']}."}, default)
@@ -127,12 +152,50 @@ def readme(values: list[Value], head: str) -> str:
     return head + "\n".join(rows) + "\n"
 
 
+def normal(values: list[Value], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return what templates need to make of any accepted values what the chart's own are.
+
+    `defaults` are all values; `values` has one entry each: its place, its type, `empty` (what an
+    empty one stands for) and bounds. `options` are the names that an agent takes in extraArgs.
+    """
+    known = sorted(option.name for option in options())
+    return {
+        "defaults": defaults,
+        "values": [_normal(value) for value in values],
+        "options": known,
+    }
+
+
+def _normal(value: Value) -> dict[str, Any]:
+    *parents, name = value.path.split(".")
+    default = value.default
+    kind = value.schema["type"]
+    # Nothing stands for the empty value where there is one, else for the default.
+    empties: dict[type, Any] = {bool: False, list: [], dict: {}, str: "", type(None): ""}
+    empty = empties.get(type(default), default)
+    if not _may_be_empty(value.schema):
+        empty = default
+    bounds = {key: value.schema[key] for key in ("minimum", "maximum") if key in value.schema}
+    return {"parents": parents, "name": name, "type": kind, "empty": empty, **bounds}
+
+
+def _may_be_empty(schema: dict[str, Any]) -> bool:
+    if "enum" in schema:
+        return "" in schema["enum"]
+    if "minItems" in schema:
+        return False
+    return re.search(schema.get("pattern", ""), "") is not None
+
+
 def outputs(chart: Path = CHART) -> dict[Path, str]:
     """Return the files that follow from a chart's values, with their contents."""
-    values = read_values((chart / "values.yaml").read_text())
+    text = (chart / "values.yaml").read_text()
+    values = read_values(text)
     unsupported = yaml.safe_load((chart / "files/unsupported.yaml").read_text())
     return {
         chart / "values.schema.json": json.dumps(schema(values, unsupported), indent=2) + "\n",
+        chart / "files/values.json": json.dumps(normal(values, yaml.safe_load(text)), indent=1)
+        + "\n",
         chart / "README.md": readme(values, (chart / "files/README.head.md").read_text()),
     }
 

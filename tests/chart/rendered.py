@@ -26,6 +26,13 @@ def container(workload: Object, name: str) -> Object:
     return dict(found[0])
 
 
+def nested(path: str, value: Any) -> Object:
+    """Values with one at a place such as `tetragon.grpc.address`."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
 def merged(base: Object, *others: Object) -> Object:
     """Values laid over one another, as Helm does."""
     result = dict(base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import pytest
 
 from tests.chart.helm import Helm, HelmError
 from tests.chart.jobs import JobRunner
-from tests.chart.rendered import names
+from tests.chart.rendered import merged, names, nested
 from tests.chart.test_render import DOCUMENTED, MATRIX
+from tests.chart.test_values import TETRAGON
 from tests.cluster.conftest import kubeapi, own_cluster, own_server
 
 if TYPE_CHECKING:
@@ -125,6 +127,21 @@ def test_an_agent_can_write_only_the_report_of_its_own_node(own_cluster: Cluster
     assert create("a", **of_node_a) == "tracingnode.osmia.dev/a created (server dry run)\n"
     assert "only the TracingNode of its own node, a, and not b" in create("b", **of_node_a)
     assert "only the TracingNode of its own node" in create("a")
+
+
+def test_a_whole_file_of_tetragons_chart_is_installed(own_cluster: Cluster) -> None:
+    with Helm(namespace=own_cluster.namespace) as helm:
+        values = merged(TETRAGON, nested("tetragon.gops.enabled", True))
+        notes = helm.run("install", values=values, kubeconfig=str(own_cluster.kubeconfig))
+    assert (
+        "  - tetragon.image.repository: of Tetragon's image; Osmia's is ghcr.io/osmia-dev" in notes
+    )
+    told = re.findall(r"  - ([\w.]+): ", notes)
+    assert told == [
+        "tetragon.image.repository",
+        "tetragonOperator.image.repository",
+        "tetragon.gops.enabled",
+    ]
 
 
 def test_a_name_that_no_chart_knows_ends_the_install(own_cluster: Cluster) -> None:

@@ -53,8 +53,7 @@ def test_the_schema_knows_types_and_what_is_added_to_them() -> None:
     text = '# -- Words.\n# @schema {"enum": ["x", "y"]}\nword: x\n# -- Names.\nnames: [a]\n'
     schema = reference.schema(reference.read_values(text), [])
     assert schema["properties"]["word"] == {
-        "type": "string",
-        "enum": ["x", "y"],
+        "enum": ["x", "y", "", None],
         "description": "Words.",
         "default": "x",
     }

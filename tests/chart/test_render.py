@@ -10,16 +10,10 @@ import yaml
 from osmia_agent.settings import load_settings
 from osmia_api.export_config import load_export_config
 from tests.chart.helm import CHART, Helm, HelmError
-from tests.chart.rendered import Object, container, merged, names, one
+from tests.chart.rendered import Object, container, merged, names, nested, one
 
 ROOT = Path(__file__).parents[2]
 UNSUPPORTED = yaml.safe_load((CHART / "files/unsupported.yaml").read_text())
-
-
-def nested(path: str, value: Any) -> Object:
-    for key in reversed(path.split(".")):
-        value = {key: value}
-    return dict(value)
 
 
 MATRIX: dict[str, Object] = {
@@ -249,7 +243,6 @@ def test_the_pipeline_default_is_an_ExportConfig(helm: Helm, values: Object) -> 
         (nested("crds.installMethod", "later"), "installMethod"),
         (nested("tetragon.exportAllowList", '{"event_set": ['), "tetragon.exportAllowList"),
         (nested("tetragon.fieldFilters", "[1]"), "tetragon.fieldFilters"),
-        (nested("tetragon.image.repository", "quay.io/cilium/tetragon"), "Tetragon's image"),
         (nested("tetragon.enableK8sAPI", False), "tetragonOperator.enabled"),
         (nested("selectorLabelsOverride", {"a": "b"}), "podLabelsOverride"),
         (
@@ -270,6 +263,30 @@ def test_the_pipeline_default_is_an_ExportConfig(helm: Helm, values: Object) -> 
 def test_bad_values_are_refused_by_name(helm: Helm, values: Object, said: str) -> None:
     with pytest.raises(HelmError, match=said):
         helm.template(values)
+
+
+def test_a_NetworkPolicy_lets_in_what_is_served(helm: Helm) -> None:  # noqa: N802 - the kind's name
+    def ports(values: Object, name: str = "osmia") -> list[int]:
+        objects = helm.template(merged(nested("networkPolicy.enabled", True), values))
+        rules = one(objects, "NetworkPolicy", name)["spec"]["ingress"]
+        # A rule without ports lets in everything.
+        return [port["port"] for rule in rules for port in rule["ports"]]
+
+    assert ports({}) == [2112, 6789]
+    assert ports(MATRIX["no metrics"]) == [6789]
+    assert ports(MATRIX["no probes"]) == []
+    served = {"enabled": True}
+    assert ports({"tetragon": {"grpc": {"address": "[::]:99", "tls": served}}}) == [2112, 6789, 99]
+    assert ports({"tetragon": {"grpc": {"address": "0.0.0.0", "tls": served}}})[2:] == [54321]
+    assert ports({}, "osmia-operator") == [2113]
+    assert ports(MATRIX["many operators"], "osmia-operator") == [2113, 9443]
+
+
+def test_who_may_scrape_does_not_keep_probes_away(helm: Helm) -> None:
+    values = nested("networkPolicy", {"enabled": True, "metricsFrom": [{"podSelector": {}}]})
+    metrics, health = one(helm.template(values), "NetworkPolicy", "osmia")["spec"]["ingress"]
+    assert metrics["from"] == [{"podSelector": {}}]
+    assert "from" not in health
 
 
 def canonical(value: Any) -> str:

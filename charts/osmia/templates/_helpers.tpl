@@ -38,6 +38,26 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: agent
 {{- end }}
 
+{{/* By these, Services, policies and the DaemonSet know the agents' Pods. */}}
+{{- define "osmia.agentSelector" -}}
+{{- .Values.selectorLabelsOverride | empty | ternary (include "osmia.selectorLabels" .) (toYaml .Values.selectorLabelsOverride) -}}
+{{- end }}
+
+{{/* Port of the gRPC API where others than this node's processes can reach it. */}}
+{{- define "osmia.grpcPort" -}}
+{{- $grpc := .Values.tetragon.grpc -}}
+{{- if and $grpc.enabled $grpc.address (not (regexMatch "^(unix:|localhost(:|$)|127\\.|\\[::1\\])" $grpc.address)) -}}
+{{- regexFind ":[0-9]+$" $grpc.address | trimPrefix ":" | default "54321" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Whether the agent is told to serve others without TLS: the option stands alone, or is true. */}}
+{{- define "osmia.insecure" -}}
+{{- range $option, $value := pick .Values.tetragon.extraArgs "server-insecure-tcp" -}}
+{{- has (toString $value) (list "" "true") | ternary "yes" "" -}}
+{{- end -}}
+{{- end }}
+
 {{- define "osmia.labels" -}}
 {{ include "osmia.commonLabels" . }}
 app.kubernetes.io/name: {{ include "osmia.name" . }}
@@ -56,11 +76,14 @@ app.kubernetes.io/name: {{ include "osmia.operator.name" . }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{/* Reference of an image: of the map given as `image`, with the chart's version for a tag. */}}
+{{/* Reference of an image: `of` is tetragon or tetragonOperator, `root` the root. The tag is the chart's
+     version; what is said of Tetragon's own image is left out, and osmia.unsupported tells. */}}
 {{- define "osmia.image" -}}
-{{- $image := .image -}}
+{{- $image := (index .root.Values .of).image -}}
 {{- if $image.override -}}
 {{- $image.override -}}
+{{- else if include "osmia.foreignImage" . -}}
+{{- printf "%s:%s" (include "osmia.ownRepository" .) .root.Chart.AppVersion -}}
 {{- else if $image.digest -}}
 {{- printf "%s@%s" $image.repository $image.digest -}}
 {{- else -}}
@@ -68,10 +91,29 @@ app.kubernetes.io/component: operator
 {{- end -}}
 {{- end }}
 
+{{- define "osmia.ownRepository" -}}
+{{- (index (.root.Files.Get "files/values.json" | fromJson).defaults .of).image.repository -}}
+{{- end }}
+
+{{/* What is said of Tetragon's own image, as its chart's values do: the key; nothing if it is not so. */}}
+{{- define "osmia.foreignImage" -}}
+{{- $image := (index .root.Values .of).image -}}
+{{- if has $image.repository (list "quay.io/cilium/tetragon" "quay.io/cilium/tetragon-operator") -}}
+image.repository
+{{- else if and (eq $image.repository (include "osmia.ownRepository" .)) (hasPrefix "v" $image.tag) -}}
+image.tag
+{{- end -}}
+{{- end }}
+
 {{- define "osmia.operator.podSecurityContext" -}}
 {{- with (.Values.tetragonOperator.podSecurityContext | default .Values.tetragonOperator.securityContext) }}
 {{- toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* How Pods are replaced. What the chart says of RollingUpdate goes with no other type. */}}
+{{- define "osmia.strategy" -}}
+{{- toYaml (eq (.type | default "RollingUpdate") "RollingUpdate" | ternary . (omit . "rollingUpdate")) -}}
 {{- end }}
 
 {{/* Filters given as JSON lines, as several objects in a row, or as a YAML list -> JSON lines. */}}
@@ -138,9 +180,18 @@ app.kubernetes.io/component: operator
 {{/* What is wrong with a combination of values, told before anything is installed. */}}
 {{- define "osmia.validate" -}}
 {{- range $who := list "tetragon" "tetragonOperator" -}}
-{{- $repository := (index $.Values $who).image.repository -}}
-{{- if contains "cilium/tetragon" $repository -}}
-{{- fail (printf "%s.image.repository: %s is Tetragon's image; remove the image from the values" $who $repository) -}}
+{{- $image := (index $.Values $who).image -}}
+{{- range $key := list "override" "repository" -}}
+{{- $reference := index $image $key -}}
+{{- if and (contains "cilium/tetragon" $reference) (not (include "osmia.foreignImage" (dict "root" $ "of" $who))) -}}
+{{- fail (printf "%s.image.%s: %s is Tetragon's image; remove the image from the values" $who $key $reference) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $known := (.Files.Get "files/values.json" | fromJson).options -}}
+{{- range $option, $_ := .Values.tetragon.extraArgs -}}
+{{- if not (has $option $known) -}}
+{{- fail (printf "tetragon.extraArgs.%s: the agent has no option of this name and would not start; remove it, or see docs/options.md for those that it has" $option) -}}
 {{- end -}}
 {{- end -}}
 {{- $grpc := .Values.tetragon.grpc -}}
@@ -155,6 +206,9 @@ app.kubernetes.io/component: operator
 {{- fail "tetragon.grpc.tls.auto.certManagerIssuerRef.name: needed for method certmanager" -}}
 {{- end -}}
 {{- end -}}
+{{- if and (include "osmia.grpcPort" .) (not $grpc.tls.enabled) (not (include "osmia.insecure" .)) -}}
+{{- fail (printf "tetragon.grpc.address: others than this node could read every event at %s: set tetragon.grpc.tls.enabled, or tetragon.extraArgs.server-insecure-tcp to true" $grpc.address) -}}
+{{- end -}}
 {{- if and .Values.tetragon.enabled (not .Values.tetragon.enableK8sAPI) .Values.tetragonOperator.enabled -}}
 {{- fail "tetragon.enableK8sAPI: false, so agents would not see what the operator tells them; set tetragonOperator.enabled to false as well" -}}
 {{- end -}}
@@ -165,6 +219,11 @@ app.kubernetes.io/component: operator
 
 {{/* Which values have no effect, and why: one line each. */}}
 {{- define "osmia.unsupported" -}}
+{{- range $who := list "tetragon" "tetragonOperator" -}}
+{{- with include "osmia.foreignImage" (dict "root" $ "of" $who) -}}
+{{- printf "  - %s.%s: of Tetragon's image; Osmia's is %s\n" $who . (include "osmia.image" (dict "root" $ "of" $who)) -}}
+{{- end -}}
+{{- end -}}
 {{- range .Files.Get "files/unsupported.yaml" | fromYamlArray -}}
 {{- $why := .why -}}
 {{- range $path, $default := .keys -}}

@@ -30,7 +30,7 @@ spec:
       protocol: TCP
 {{- end }}
 
-{{/* A ServiceMonitor for it. `monitor` holds its values. */}}
+{{/* A ServiceMonitor for it. `monitor` holds its values, `serviceSelector` labels that the Service has. */}}
 {{- define "osmia.serviceMonitor" -}}
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
@@ -52,7 +52,7 @@ spec:
       {{- if .root.Values.serviceLabelsOverride }}
       {{- toYaml .root.Values.serviceLabelsOverride | nindent 6 }}
       {{- else }}
-      {{- .selector | nindent 6 }}
+      {{- .serviceSelector | nindent 6 }}
       {{- end }}
   namespaceSelector:
     matchNames:

@@ -1,7 +1,7 @@
 {{- define "osmia.agent.container" -}}
 {{- $agent := .Values.tetragon -}}
 - name: {{ include "osmia.name" . }}
-  image: {{ include "osmia.image" (dict "root" . "image" $agent.image) | quote }}
+  image: {{ include "osmia.image" (dict "root" . "of" "tetragon") | quote }}
   imagePullPolicy: {{ .Values.imagePullPolicy }}
   {{- with $agent.commandOverride }}
   command:
@@ -16,7 +16,7 @@
     {{- if eq (toString $value) "" }}
     - --{{ $option }}
     {{- else }}
-    - {{ printf "--%s=%v" $option $value | quote }}
+    - {{ printf "--%s=%v" $option (kindIs "float64" $value | ternary (toJson $value) $value) | quote }}
     {{- end }}
     {{- end }}
     {{- end }}

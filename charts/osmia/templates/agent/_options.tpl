@@ -5,27 +5,27 @@ bpf-lib: {{ $agent.stateDirectory | quote }}
 btf: {{ $agent.btf | quote }}
 cluster-name: {{ $agent.clusterName | quote }}
 debug: {{ $agent.debug | quote }}
-deleted-pod-cache-size: {{ $agent.deletedPodCacheSize | toString | quote }}
+deleted-pod-cache-size: {{ $agent.deletedPodCacheSize | quote }}
 enable-ancestors: {{ $agent.processAncestors.enabled | quote }}
 enable-k8s-api: {{ $agent.enableK8sAPI | quote }}
 enable-pod-annotations: {{ $agent.podAnnotations.enabled | quote }}
 enable-process-cred: {{ $agent.enableProcessCred | quote }}
 enable-process-ns: {{ $agent.enableProcessNs | quote }}
-event-cache-retries: {{ $agent.eventCacheRetries | toString | quote }}
-event-cache-retry-delay: {{ $agent.eventCacheRetryDelay | toString | quote }}
+event-cache-retries: {{ $agent.eventCacheRetries | quote }}
+event-cache-retry-delay: {{ $agent.eventCacheRetryDelay | quote }}
 {{- if $agent.exportFilename }}
 export-directory: {{ .Values.exportDirectory | quote }}
 export-filename: {{ printf "%s/%s" .Values.exportDirectory $agent.exportFilename | quote }}
 {{- end }}
 {{- if $agent.healthGrpc.enabled }}
 health-server-address: {{ printf ":%d" (int $agent.healthGrpc.port) | quote }}
-health-server-interval: {{ $agent.healthGrpc.interval | toString | quote }}
+health-server-interval: {{ $agent.healthGrpc.interval | quote }}
 {{- else }}
 health-server-address: ""
 {{- end }}
 metrics-label-filter: {{ $agent.prometheus.metricsLabelFilter | quote }}
 metrics-server: {{ include "osmia.agent.metricsAddress" . | quote }}
-process-cache-size: {{ $agent.processCacheSize | toString | quote }}
+process-cache-size: {{ $agent.processCacheSize | quote }}
 procfs: /procRoot
 run-dir: {{ $agent.runDirectory | quote }}
 {{- if $agent.grpc.enabled }}
@@ -47,11 +47,11 @@ server-address: ""
 {{- define "osmia.agent.exportOptions" -}}
 {{- $agent := .Values.tetragon -}}
 export-file-compress: {{ $agent.exportFileCompress | quote }}
-export-file-max-backups: {{ $agent.exportFileMaxBackups | toString | quote }}
-export-file-max-size-mb: {{ $agent.exportFileMaxSizeMB | toString | quote }}
+export-file-max-backups: {{ $agent.exportFileMaxBackups | quote }}
+export-file-max-size-mb: {{ $agent.exportFileMaxSizeMB | quote }}
 export-file-perm: {{ $agent.exportFilePerm | quote }}
 export-file-rotation-interval: {{ $agent.exportFileRotationInterval | default "0s" | quote }}
-export-rate-limit: {{ $agent.exportRateLimit | toString | quote }}
+export-rate-limit: {{ $agent.exportRateLimit | quote }}
 export-allowlist: {{ include "osmia.filterLines" $agent.exportAllowList | quote }}
 export-denylist: {{ include "osmia.filterLines" $agent.exportDenyList | quote }}
 field-filters: {{ include "osmia.filterLines" $agent.fieldFilters | quote }}

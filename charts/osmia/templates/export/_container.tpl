@@ -1,7 +1,7 @@
 {{- define "osmia.export.container" -}}
 {{- $stdout := .Values.export.stdout -}}
 - name: export-stdout
-  image: {{ $stdout.image.override | default (include "osmia.image" (dict "root" . "image" .Values.tetragon.image)) | quote }}
+  image: {{ $stdout.image.override | default (include "osmia.image" (dict "root" . "of" "tetragon")) | quote }}
   imagePullPolicy: {{ .Values.imagePullPolicy }}
   {{- if $stdout.enabledCommand }}
   command:
