@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import click
@@ -22,7 +22,7 @@ from osmia_cli.top.vitals import Vitals, VitalsReader
 from osmia_events.compact.quote import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.binding import BindingType
 
@@ -38,9 +38,23 @@ def run_app(feed: Feed) -> None:
     """Show the feed until the user quits. Raises ClickException if an agent's stream broke."""
     source = None if feed.is_live else _events_aside()
     app = TopApp(feed, source)
-    app.run()
+    with _errors_on_terminal():
+        app.run()
     if app.failure:
         raise click.ClickException(app.failure)
+
+
+@contextmanager
+def _errors_on_terminal() -> Iterator[None]:
+    """Have standard error be the terminal: textual draws there, also where it leads elsewhere."""
+    errors = os.dup(2)
+    if not os.isatty(errors):
+        os.dup2(1, 2)
+    try:
+        yield
+    finally:
+        os.dup2(errors, 2)
+        os.close(errors)
 
 
 def _events_aside() -> int:
@@ -53,15 +67,52 @@ def _events_aside() -> int:
     return source
 
 
+class RateTable(DataTable[Text]):
+    """The highest rates, each before what it is of: however long that is, its end is seen."""
+
+    _RATE_WIDTH = 9
+    _AROUND = 4
+    """Cells of padding beside both columns."""
+
+    def __init__(self, dimension: str) -> None:
+        super().__init__(id=dimension, cursor_type="none", show_header=False)
+        self.border_title = f"events per second by {dimension}"
+        self._rates: Sequence[tuple[str, float]] = ()
+
+    def on_mount(self) -> None:
+        """Make the columns."""
+        self.can_focus = False
+        self.add_column("rate", width=self._RATE_WIDTH)
+        self.add_column("key")
+
+    def show(self, rates: Sequence[tuple[str, float]]) -> None:
+        """Replace what is shown."""
+        self._rates = rates
+        self.clear()
+        room = max(self.size.width - self._RATE_WIDTH - self._AROUND, 1)
+        for key, rate in rates:
+            name = Text(escaped(key))
+            if name.cell_len > room:
+                name = Text("…") + name[-(room - 1) :]
+            self.add_row(Text(f"{rate:,.1f}", justify="right"), name)
+
+    def on_resize(self) -> None:
+        """Make use of the room."""
+        self.show(self._rates)
+
+
 class TopApp(App[None]):
     """Four tables of rates, a line on the agent, the newest events below a filter."""
 
     TITLE = "osmia top"
+    ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #rates { grid-size: 2 2; height: 2fr; }
-    #rates DataTable { height: 1fr; border: round $secondary; }
+    #rates { grid-size: 2 2; height: 3fr; }
+    #rates DataTable { height: 1fr; border: round $secondary; overflow: hidden; }
     #summary { height: 1; padding: 0 1; background: $boost; }
-    #newest { height: 1fr; }
+    #filter { background: $boost; }
+    #filter.-invalid { color: $text-error; }
+    #newest { height: 2fr; padding: 0 1; overflow-x: hidden; scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "quit", "Quit", priority=True),
@@ -76,7 +127,7 @@ class TopApp(App[None]):
         """Why the agent's stream ended, if it did."""
         self._feed = feed
         self._source = source
-        self._vitals = Vitals()
+        self._vitals: Vitals | None = None
         self._ended = ""
         self._is_paused = False
         self._matches: Callable[[str], object] = bool
@@ -87,17 +138,17 @@ class TopApp(App[None]):
         yield Static(id="summary", markup=False)
         with Grid(id="rates"):
             for dimension in DIMENSIONS:
-                yield DataTable[Text | str](id=dimension, cursor_type="none", show_cursor=False)
-        yield Input(placeholder="filter of the newest events: a regular expression", id="filter")
+                yield RateTable(dimension)
+        yield Input(
+            placeholder="type to filter the newest events, by a regular expression",
+            id="filter",
+            compact=True,
+        )
         yield RichLog(id="newest", markup=False, highlight=False, max_lines=1000)
         yield Footer()
 
     def on_mount(self) -> None:
         """Begin to read and to show."""
-        for dimension in DIMENSIONS:
-            table = self.query_one(f"#{dimension}", DataTable)
-            table.add_columns(dimension, "per second")
-            table.border_title = dimension
         self.query_one("#newest", RichLog).can_focus = False
         self.set_interval(1.0, self._second)
         self.set_interval(_NEWEST_S, self._show_newest)
@@ -150,13 +201,11 @@ class TopApp(App[None]):
             rates = self.model.now(dimension) if live else self.model.overall(dimension)
             if dimension == "type":
                 total = sum(rate for _, rate in rates)
-            table = self.query_one(f"#{dimension}", DataTable)
-            table.clear()
-            for key, rate in rates[:_ROWS]:
-                table.add_row(Text(escaped(key)), f"{rate:,.1f}")
+            self.query_one(f"#{dimension}", RateTable).show(rates[:_ROWS])
         line = summary(self.model.events, total, self._vitals)
-        line += f" — {self._ended}" if self._ended else ""
-        self.query_one("#summary", Static).update(line + (" — paused" if self._is_paused else ""))
+        # First, for a narrow terminal cuts the end.
+        marks = [mark for mark in (self._ended, "paused" if self._is_paused else "") if mark]
+        self.query_one("#summary", Static).update(" | ".join([*marks, line]))
 
     def _show_newest(self) -> None:
         new = min(self.model.events - self._shown, len(self.model.newest))
@@ -171,9 +220,12 @@ class TopApp(App[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what matches, among what is remembered and from now on."""
         try:
-            self._matches = re.compile(event.value).search if event.value else bool
+            pattern = re.compile(event.value)
         except re.error:
+            event.input.add_class("-invalid")
             return  # not written to its end yet
+        event.input.remove_class("-invalid")
+        self._matches = pattern.search
         log = self.query_one("#newest", RichLog)
         log.clear()
         for line in self.model.newest:

@@ -24,10 +24,10 @@ def report(feed: Feed, seconds: float, output: str) -> str:
         started_s = time.monotonic()
         run_until_told(feed.follow(model.add_all), seconds)
         duration_s: float | None = max(time.monotonic() - started_s, 0.001)
-        vitals = VitalsReader(feed.settings).read()
+        vitals: Vitals | None = VitalsReader(feed.settings).read()
     else:
         feed.read_recorded(model.add_all)
-        duration_s, vitals = None, Vitals()
+        duration_s, vitals = None, None
     rates = {dimension: model.overall(dimension, duration_s) for dimension in DIMENSIONS}
     if output == "json":
         return to_json(_as_object(model, rates, vitals))
@@ -35,19 +35,19 @@ def report(feed: Feed, seconds: float, output: str) -> str:
 
 
 def _as_object(
-    model: TopModel, rates: dict[str, list[tuple[str, float]]], vitals: Vitals
+    model: TopModel, rates: dict[str, list[tuple[str, float]]], vitals: Vitals | None
 ) -> dict[str, Any]:
     return {
         "events": model.events,
         "rates": {
             name: {key: round(rate, 3) for key, rate in values} for name, values in rates.items()
         },
-        "agent": asdict(vitals),
+        "agent": asdict(vitals or Vitals()),
     }
 
 
 def _as_text(
-    model: TopModel, rates: dict[str, list[tuple[str, float]]], vitals: Vitals
+    model: TopModel, rates: dict[str, list[tuple[str, float]]], vitals: Vitals | None
 ) -> list[str]:
     parts = [summary(model.events, sum(rate for _, rate in rates["type"]), vitals)]
     for name, values in rates.items():
@@ -57,13 +57,18 @@ def _as_text(
     return parts
 
 
-def summary(events: int, rate: float, vitals: Vitals) -> str:
-    """Return one line on all events and the agent."""
-    told = [f"{events} events", f"{rate:.1f} per second"]
-    if vitals.kernel_lost is not None:
-        told.append(f"{vitals.kernel_lost} lost in the kernel")
-    if vitals.export_lost is not None:
-        told.append(f"{vitals.export_lost} lost in exports")
+def summary(events: int, rate: float, vitals: Vitals | None) -> str:
+    """Return one line on all events and the agent; `vitals` are None where no agent is asked."""
+    told = f"{events:,} events, {rate:,.1f}/s"
+    if vitals is None:
+        return told
+    lost = {
+        "kernel": vitals.kernel_lost,
+        "exports": vitals.export_lost,
+        "streams": vitals.stream_lost,
+    }
+    known = [f"{number:,} {place}" for place, number in lost.items() if number is not None]
+    told += f" | lost: {', '.join(known) or 'unknown, the agent serves no metrics'}"
     if vitals.memory_bytes is not None:
-        told.append(f"agent {vitals.memory_bytes / 1e6:.0f} MB")
-    return ", ".join(told)
+        told += f" | agent {vitals.memory_bytes / 1e6:.0f} MB"
+    return told

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _KERNEL_LOST = "osmia_kernel_records_dropped_total"
 _EXPORT_LOST = "osmia_pipeline_events_failed_total"
+_STREAM_LOST = "osmia_stream_events_lost_total"
 _MEMORY = "process_resident_memory_bytes"
 _AGAIN_S = 10.0
 
@@ -31,6 +32,8 @@ class Vitals:
     """Records that the kernel's ring had no room for."""
     export_lost: int | None = None
     """Events that sinks could not take."""
+    stream_lost: int | None = None
+    """Events that subscribers were too slow for."""
     memory_bytes: int | None = None
 
 
@@ -43,7 +46,7 @@ def vitals_of(samples: Iterable[Sample]) -> Vitals:
     def number(name: str) -> int | None:
         return int(found[name]) if name in found else None
 
-    return Vitals(number(_KERNEL_LOST), number(_EXPORT_LOST), number(_MEMORY))
+    return Vitals(number(_KERNEL_LOST), number(_EXPORT_LOST), number(_STREAM_LOST), number(_MEMORY))
 
 
 class VitalsReader:

@@ -44,7 +44,8 @@ def tree(
     """Show which process started which, how each ended, and where policies fired.
 
     Events are those of FILEs or of standard input, JSON lines as the agent writes them, or else of
-    the agent while this command runs: what was there before is known only as somebody's parent.
+    the agent while this command runs: what was there before is known only as somebody's parent. On
+    a terminal, long arguments are cut.
     """
     from osmia_cli.event_feed import Feed  # noqa: PLC0415 - keeps --help fast
     from osmia_cli.tree.model import ProcessTree  # noqa: PLC0415 - keeps --help fast

@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Input, RichLog, Static
 
 from osmia_cli.connection.settings import ConnectionSettings
 from osmia_cli.event_feed import Feed
-from osmia_cli.top.app import TopApp
+from osmia_cli.top.app import RateTable, TopApp
 from osmia_events.protobuf import to_protobuf
 from tests.unit.cli.agent_server import END, AgentServer
 from tests.unit.cli.conftest import PROGRAM, environment
@@ -51,17 +51,38 @@ def test_a_recording(tmp_path: Path) -> None:
         async with app.run_test(size=(120, 40)) as pilot:
             await wait_until(lambda: app.model.events == 3)
             app.show_rates()
-            assert rows(app, "type") == [["process_exec", "2.0"], ["process_exit", "1.0"]]
-            assert rows(app, "pod") == [["shop/web", "2.0"], ["(host)", "1.0"]]
+            assert rows(app, "type") == [["2.0", "process_exec"], ["1.0", "process_exit"]]
+            assert rows(app, "pod") == [["2.0", "shop/web"], ["1.0", "(host)"]]
             await wait_until(lambda: len(log_lines(app)) == 3)
             app.query_one("#filter", Input).value = "cat$|/cat"
             await wait_until(lambda: len(log_lines(app)) == 1)
             app.query_one("#filter", Input).value = "("  # not written to its end
+            await wait_until(lambda: app.query_one("#filter").has_class("-invalid"))
+            assert len(log_lines(app)) == 1
             await pilot.press("escape")
             await wait_until(lambda: len(log_lines(app)) == 3)
             await wait_until(lambda: "all read" in str(app.query_one("#summary", Static).render()))
             await pilot.press("ctrl+c")
         assert app.return_code == 0
+
+    asyncio.run(check())
+
+
+def test_of_a_long_key_the_end_is_seen_after_the_rate() -> None:
+    async def check() -> None:
+        app = TopApp(Feed((), ConnectionSettings(server_address="unix:///none", retries=0), {}))
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.action_pause()  # else nothing but what the agent tells is shown
+            table = app.query_one("#binary", RateTable)
+            table.show([(f"/usr/{'long/' * 40}name", 12345.67), ("/bin/\x1b[31m", 1.0)])
+            (rate, key), (_, control) = rows(app, "binary")
+            assert rate == "12,345.7"
+            assert key.startswith("…")
+            assert key.endswith("/long/name")
+            assert control == r"/bin/\x1b[31m"
+            assert table.virtual_size.width <= table.size.width
+            await pilot.resize_terminal(400, 24)
+            await wait_until(lambda: len(rows(app, "binary")[0][1]) > 150)
 
     asyncio.run(check())
 
@@ -79,7 +100,7 @@ def test_an_agent(agent: AgentServer) -> None:
             assert "paused" in str(app.query_one("#summary", Static).render())
             app.action_pause()
             await wait_until(lambda: rows(app, "binary"))
-            assert rows(app, "binary")[0][0] == "/bin/ls"
+            assert rows(app, "binary")[0][1] == "/bin/ls"
             agent.events.put(END)
             await wait_until(lambda: "ended" in str(app.query_one("#summary", Static).render()))
 
@@ -94,7 +115,8 @@ def test_on_a_terminal(tmp_path: Path, piped: bool) -> None:
     if process_id == 0:
         os.environ.update(environment(TERM="xterm-256color"))
         command = " ".join(f"'{word}'" for word in PROGRAM)
-        shell = f"cat {path} | {command} top" if piped else f"exec {command} top {path}"
+        # What errors are written to makes no difference to the screen.
+        shell = f"cat {path} | {command} top" if piped else f"exec {command} top {path} 2>/dev/null"
         os.execv("/bin/sh", ["sh", "-c", shell])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     seen = b""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def test_recorded(osmia: Osmia) -> None:
     assert osmia("top", given=TEXT).stdout.decode() == (
-        "3 events, 3.0 per second\n\n"
+        "3 events, 3.0/s\n\n"
         "TYPE           PER SECOND\nprocess_exec   2.0\nprocess_exit   1.0\n\n"
         "POD        PER SECOND\nshop/web   2.0\n(host)     1.0\n\n"
         "BINARY     PER SECOND\n/bin/ls    2.0\n/bin/cat   1.0\n"
@@ -30,7 +30,8 @@ def test_live(osmia: Osmia, agent: AgentServer) -> None:
     told = json.loads(osmia("top", "-o", "json", "--pod", "w", *address, given=None).stdout)
     assert told["events"] == 3
     assert set(told["rates"]["type"]) == {"process_exec", "process_exit"}
-    assert told["agent"] == {"kernel_lost": None, "export_lost": None, "memory_bytes": None}
+    unknown = dict.fromkeys(("kernel_lost", "export_lost", "stream_lost", "memory_bytes"))
+    assert told["agent"] == unknown
     assert agent.requests["GetInfo"]
 
 
@@ -41,6 +42,10 @@ def test_an_agent_that_is_not_there(osmia: Osmia) -> None:
 
 
 def test_summary() -> None:
-    assert summary(5, 1.26, Vitals(0, 2, 51_400_000)) == (
-        "5 events, 1.3 per second, 0 lost in the kernel, 2 lost in exports, agent 51 MB"
+    assert summary(5000, 1.26, Vitals(0, 2, 3, 51_400_000)) == (
+        "5,000 events, 1.3/s | lost: 0 kernel, 2 exports, 3 streams | agent 51 MB"
+    )
+    assert summary(5, 1.26, None) == "5 events, 1.3/s"
+    assert summary(5, 1.26, Vitals()) == (
+        "5 events, 1.3/s | lost: unknown, the agent serves no metrics"
     )

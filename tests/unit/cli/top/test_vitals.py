@@ -15,10 +15,11 @@ def test_numbers_are_summed() -> None:
         Sample("osmia_kernel_records_dropped_total", {"type": "exec"}, 2.0),
         Sample("osmia_kernel_records_dropped_total", {"type": "exit"}, 3.0),
         Sample("osmia_pipeline_events_failed_total", {"reason": "queue"}, 1.0),
+        Sample("osmia_stream_events_lost_total", {}, 4.0),
         Sample("process_resident_memory_bytes", {}, 5e7),
         Sample("other", {}, 1.0),
     ]
-    assert vitals_of(samples) == Vitals(5, 1, 50_000_000)
+    assert vitals_of(samples) == Vitals(5, 1, 4, 50_000_000)
     assert vitals_of([]) == Vitals()
 
 

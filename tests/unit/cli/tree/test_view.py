@@ -43,3 +43,23 @@ def test_a_deep_tree() -> None:
         tree.add(Event(ProcessExec(child)))
     assert sum(1 for _ in tree_lines(tree)) == 5000
     assert len(tree.to_object()) == 5000
+
+
+def test_of_a_narrow_line_the_end_and_the_policies_are_seen() -> None:
+    tree = ProcessTree()
+    shell = Process(exec_id="s", pid=1, binary="/bin/sh", arguments="x" * 200)
+    child = Process(
+        exec_id="c", parent_exec_id="s", pid=2, binary="/bin/cat", arguments="/a/b " * 40
+    )
+    tree.add(Event(ProcessExec(shell)))
+    tree.add(Event(ProcessExec(child)))
+    tree.add(Event(Kprobe(child, function_name="f", policy_name="p")))
+    tree.add(Event(ProcessExit(child, status=3)))
+    first, second = tree_lines(tree, 50)
+    assert (first.cell_len, second.cell_len) == (50, 50)
+    assert first.plain.endswith("x…")
+    assert second.plain.startswith("└─ 2 /bin/cat /a/b /a/b")
+    assert second.plain.endswith("…  → 3  ⚑ p: f")
+    for narrow in tree_lines(tree, 12):
+        assert narrow.cell_len == 12
+    assert max(line.cell_len for line in tree_lines(tree)) > 200
