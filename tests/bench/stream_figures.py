@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,9 @@ _PROCESSES = 100
 """That the events are of; no node starts thousands of processes a second for long."""
 _PACED_EVENTS = 5000
 _PACE = 2000
+_WARM_S, _STUCK_S = 10, 60
+_QUEUE = 10_000
+"""The agent's own default."""
 _GET_EVENTS = "/tetragon.FineGuidanceSensors/GetEvents"
 
 _CLIENT = """
@@ -98,9 +103,46 @@ def figures() -> Iterator[Figure]:
         slowest = min(rate for rate, _ in results)
         yield Figure(f"lost by 5 subscribers at {_PACE} a second", lost, "", 0)
         yield Figure("that pace by the slowest of them", _PACE / slowest, "", 1.05)
+        yield from _stuck(folder, events)
         few = events[:200]
         [(_, count)] = _agent(folder, few, 0, streams=100)
         yield Figure("lost by 100 subscribers", 100 * len(few) - count, "", 0)
+
+
+def _stuck(folder: Path, events: Sequence[Event]) -> Iterator[Figure]:
+    """Measure what a subscriber costs that does not read for a minute, beside one that does."""
+    message = len(to_protobuf(events[0]))
+    one_second = b"".join(map(JsonEncoder().encode, events[:_PACE]))
+    with _replaying(folder, _QUEUE, _PACE) as agent:
+        gateway = _children(agent.pid)[0]
+        reading = _client(f"unix:{folder}/s", _GET_EVENTS)
+        assert agent.stdin is not None
+        for _ in range(_WARM_S):  # a pipe takes no more than is replayed
+            agent.stdin.write(one_second)
+        before = [_resident_bytes(pid) for pid in (agent.pid, gateway)]
+        stuck = _client(f"unix:{folder}/s", _GET_EVENTS)
+        stuck.send_signal(signal.SIGSTOP)
+        for _ in range(_STUCK_S):
+            agent.stdin.write(one_second)
+        after = [_resident_bytes(pid) for pid in (agent.pid, gateway)]
+        stuck.send_signal(signal.SIGCONT)
+        agent.stdin.close()
+        lost = (_WARM_S + _STUCK_S) * _PACE - _result(reading)[1]
+        stuck.communicate()
+    bound_mb = _QUEUE * message / 1e6
+    yield Figure(f"lost beside one stuck for {_STUCK_S} s", lost, "", 0)
+    yield Figure("memory of the agent for it", (after[0] - before[0]) / 1e6, " MB", bound_mb)
+    yield Figure("memory of the gateway for it", (after[1] - before[1]) / 1e6, " MB", bound_mb)
+
+
+def _resident_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def _bare(folder: Path, events: Sequence[Event], pace: int) -> float:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.bpf.agent import Agent, wait_until
 from tests.server.generated import generate
+from tests.server.payloads import payloads
 
 PYTHON = os.path.realpath(sys.executable)
 POLICY = """
@@ -140,6 +141,37 @@ def test_policies_are_added_listed_and_configured(stub, contract):
     assert "DisableTracingPolicy is deprecated" in refused(stub.DisableTracingPolicy, deprecated)
 
     stream.cancel()
+
+
+def test_a_policy_for_some_workloads_has_the_id_of_a_filter(stub, contract):
+    sensors = contract.sensors_pb2
+    everywhere = POLICY.format(name="everywhere", action="Post")
+    on_host = POLICY.format(name="on-host", action="Post") + "  hostSelector: {}\n"
+    for yaml in (everywhere, on_host):
+        stub.AddTracingPolicy(sensors.AddTracingPolicyRequest(yaml=yaml), timeout=60)
+    first, second = policies(stub, contract)
+    assert (first.name, first.filter_id) == ("everywhere", 0)
+    assert (second.name, second.filter_id) == ("on-host", second.id)
+
+
+def test_no_payload_about_policies_harms(agent, stub, contract, tmp_path):
+    sensors = contract.sensors_pb2
+    stub.AddTracingPolicy(
+        sensors.AddTracingPolicyRequest(yaml=POLICY.format(name="stays", action="Post")), timeout=60
+    )
+    with grpc.insecure_channel(f"unix:{tmp_path}/run/s") as channel:
+        for name in ("Add", "Delete", "Configure"):
+            call = channel.unary_unary(f"/tetragon.FineGuidanceSensors/{name}TracingPolicy")
+            made = payloads(getattr(sensors, f"{name}TracingPolicyRequest"), 50, name)
+            answers = [call.future(payload, timeout=60) for payload in made]
+            codes = {each.code() for each in answers}
+            assert codes <= {
+                grpc.StatusCode.OK,
+                grpc.StatusCode.UNKNOWN,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+            }
+    assert "stays" in {each.name for each in policies(stub, contract)}
 
 
 def test_policies_are_deleted(stub, contract):

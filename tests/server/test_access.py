@@ -1,7 +1,6 @@
 """Who reaches the API, by which listener, and what each may send."""
 
 import os
-import random
 import signal
 import socket
 import stat
@@ -11,11 +10,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from osmia_events import messages
 from tests.server.replayed import ReplayedAgent, exec_event
 
-PAYLOADS = int(os.environ.get("OSMIA_TEST_PAYLOADS", "500"))
-"""Random requests of each kind; 10,000 take four minutes in all."""
 SERVICE = "/tetragon.FineGuidanceSensors/"
 
 
@@ -171,80 +167,6 @@ def test_a_call_without_request_ends_with_a_status(agent):
         with pytest.raises(grpc.RpcError) as error:
             list(call)
         assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-
-
-def random_payloads(request_class, count, seed):
-    """Yield random bytes, and messages with a few bytes changed."""
-    choice = random.Random(seed)
-    seeds = [b"", request_class().SerializeToString()]
-    for field in request_class.DESCRIPTOR.fields:
-        message = request_class()
-        if field.message_type is None and not field.is_repeated:
-            value = "x" * 30 if field.type == field.TYPE_STRING else 1
-            if field.type == field.TYPE_BOOL:
-                value = True
-            setattr(message, field.name, value)
-        elif field.message_type is not None and not field.is_repeated:
-            getattr(message, field.name).SetInParent()
-        elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
-            getattr(message, field.name).add()
-        seeds.append(message.SerializeToString())
-    for _ in range(count):
-        data = bytearray(choice.choice(seeds))
-        if choice.random() < 0.5 or not data:
-            data += choice.randbytes(choice.randrange(40))
-        for _ in range(choice.randrange(4)):
-            if data:
-                data[choice.randrange(len(data))] = choice.randrange(256)
-        yield bytes(data)
-
-
-def methods():
-    for name in ("FineGuidanceSensors", "EventLogService"):
-        service = messages.service(name)
-        for method in service.methods:
-            yield f"/{service.full_name}/{method.name}", method.input_type.name
-
-
-@pytest.mark.parametrize(("path", "request_name"), list(methods()))
-def test_no_payload_harms(fuzzed, path, request_name):
-    """Fifty at once; every one has an answer or a status, and streams are cancelled."""
-    agent, channel = fuzzed
-    call = channel.unary_stream(path) if path.endswith("/GetEvents") else channel.unary_unary(path)
-    payloads = random_payloads(messages.message_class(request_name), PAYLOADS, path)
-    open_calls = []
-
-    def finish():
-        for each in open_calls:
-            if path.endswith("/GetEvents"):
-                each.initial_metadata()  # it is open, or has ended
-                each.cancel()
-            code = each.code()
-            assert code is not None
-            assert code not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE}, (
-                each.details()
-            )
-        open_calls.clear()
-
-    for payload in payloads:
-        open_calls.append(
-            call(payload, timeout=60)
-            if path.endswith("/GetEvents")
-            else call.future(payload, timeout=60)
-        )
-        if len(open_calls) == 50:
-            finish()
-    finish()
-    assert agent.process.poll() is None
-    assert "Traceback" not in agent.log()
-
-
-@pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fuzzed")
-    options = ("--server-max-calls", "1000000")
-    with ReplayedAgent(folder, *options) as agent, grpc.insecure_channel(agent.address) as channel:
-        yield agent, channel
 
 
 def test_a_killed_agent_leaves_nothing_in_the_way_of_the_next(tmp_path, generated):

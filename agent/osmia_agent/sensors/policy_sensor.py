@@ -99,6 +99,8 @@ class PolicyStatus(NamedTuple):
     enforces: bool
     """It has actions that do more than report; without any, its mode is of no effect."""
     enforce: bool
+    is_scoped: bool
+    """It, or a selector of it, is for some workloads only."""
     kernel_memory_bytes: int
     hooks: tuple[HookStatus, ...]
 
@@ -507,6 +509,7 @@ def _status(key: PolicyKey, held: _Held) -> PolicyStatus:
         error=held.error,
         enforces=programs is not None and programs.schema.enforces,
         enforce=programs is not None and programs.enforce,
+        is_scoped=programs is not None and bool(programs.schema.scopes),
         kernel_memory_bytes=0 if programs is None else programs.memory_bytes(),
         hooks=hooks,
     )

@@ -229,6 +229,7 @@ def _describe(details: Any, to: Any) -> None:
     to.id = status.id
     to.name, to.namespace, to.domain = status.key
     to.enabled = is_running
+    to.filter_id = status.id if status.is_scoped else 0
     to.error = status.error
     to.state = (
         to.DESCRIPTOR.file.enum_types_by_name["TracingPolicyState"]
@@ -242,9 +243,10 @@ def _describe(details: Any, to: Any) -> None:
     states = to.DESCRIPTOR.file.enum_types_by_name["HookState"].values_by_name
     sensors: dict[str, None] = {}
     for hook in status.hooks:
-        section = str(hook.path[-2]) if len(hook.path) > 1 else str(hook.path[-1])
-        index = hook.path[-1] if isinstance(hook.path[-1], int) else 0
-        sensors[_SENSORS.get(section.lower(), section)] = None
+        # Such as spec.kprobes[0], or a place in it that is wrong.
+        section, index = str(hook.path[1]), next((e for e in hook.path if isinstance(e, int)), 0)
+        if section.lower() in _SENSORS:
+            sensors[_SENSORS[section.lower()]] = None
         to.hook_statuses.add(
             section=section,
             state=states[_HOOK_STATES[hook.state]].number,
