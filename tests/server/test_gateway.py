@@ -1,10 +1,14 @@
 """The process that speaks gRPC for the agent: it may die, and never outlives the agent."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import threading
+import time
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import grpc
@@ -86,3 +90,56 @@ def test_health_is_honest_when_the_agent_is_silent(tmp_path):
         wait_until(lambda: status() != serving, 30, "an agent that says nothing")
         agent.process.send_signal(signal.SIGCONT)
         wait_until(lambda: status() == serving, 10, "an agent that is back")
+
+
+def test_a_client_that_connects_again_gets_nothing_twice_and_misses_only_the_outage(
+    tmp_path, generated
+):
+    """Each stream is without a gap, whatever happens to the process in front of it."""
+    port = free_port()
+    streams, is_over = [], threading.Event()
+    with ReplayedAgent(tmp_path, "--metrics-server", f"127.0.0.1:{port}") as agent:
+
+        def follow():
+            while not is_over.is_set():
+                found = []
+                streams.append(found)
+                with grpc.insecure_channel(agent.address) as channel:
+                    stub = generated.sensors_grpc.FineGuidanceSensorsStub(channel)
+                    request = generated.events.GetEventsRequest()
+                    stream = stub.GetEvents(request, wait_for_ready=True)
+                    with contextlib.suppress(grpc.RpcError):  # it broke
+                        found.extend(each.process_exec.process.pid.value for each in stream)
+
+        following = threading.Thread(target=follow)
+        following.start()
+        fed = 0
+
+        def feed():  # at a rate that a client keeps up with
+            nonlocal fed
+            agent.feed(*map(exec_event, range(fed + 1, fed + 101)))
+            fed += 100
+            time.sleep(0.05)
+
+        for _ in range(2):
+            gateway, begun = agent.gateway(), len(streams)
+            while not streams or len(streams[-1]) < 1000:
+                feed()
+            os.kill(gateway, signal.SIGKILL)
+            while len(streams) == begun or not streams[-1]:  # the outage
+                feed()
+        is_over.set()
+        wait_until(lambda: metric(port, "osmia_stream_events_queued") == 0, 30, "all to be sent")
+        names = ("read", "sent", "filtered", "lost", "failed")
+        counts = {name: metric(port, f"osmia_stream_events_{name}_total") for name in names}
+        assert agent.end() == 0
+        following.join(30)
+    assert len(streams) == 3
+    for stream in streams:
+        assert stream == list(range(stream[0], stream[-1] + 1))
+    assert all(before[-1] < after[0] for before, after in pairwise(streams))
+    received = sum(map(len, streams))
+    # What was on its way as the process died counts as lost, though some of it may have arrived.
+    assert counts["read"] == counts["sent"] + counts["lost"] < fed
+    assert counts["sent"] <= received <= counts["read"]
+    assert (counts["filtered"], counts["failed"]) == (0, 0)
