@@ -91,7 +91,7 @@ class Redactor:
         memo = process.memo
         known = _UNKNOWN if memo is None else memo.get(self._key, _UNKNOWN)
         if known is _UNKNOWN:
-            known = self._redacted(process)
+            known = None if self._is_clean(process) else self._redacted(process)
             remember(process, self._key, known)
         return process if known is None else known
 
@@ -129,6 +129,12 @@ class Redactor:
                 if value and not _add_texts(texts, value if type(value) is tuple else (value,)):
                     return True
         return bool(texts) and self._of_any_binary.may_match(texts)
+
+    def _is_clean(self, process: Process) -> bool:
+        """Say whether no pattern can match, whatever the binary; False says nothing."""
+        return not process.environment_variables and self._of_any_binary.cannot_match(
+            process.arguments
+        )
 
     def _redacted(self, process: Process) -> Process | None:
         """Return the process redacted, or None if that changes nothing."""

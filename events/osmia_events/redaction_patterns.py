@@ -12,7 +12,7 @@ from osmia_events.regex import PatternSet, compile_pattern, well_formed
 from osmia_events.regex_literals import MAX_LITERALS, required_literals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MASK = b"*****"
 
@@ -40,6 +40,16 @@ class RedactionPatterns:
         all_known = all(each.literals for each in self._patterns)
         self._literals = tuple(literals) if all_known and len(literals) <= MAX_LITERALS else ()
 
+    def cannot_match(self, text: str) -> bool:
+        """Say whether a text lacks what every match needs; False says nothing.
+
+        Several texts may be joined to one for this: what one of them holds, the whole holds.
+        """
+        for literal in self._literals:
+            if literal in text:
+                return False
+        return bool(self._literals)
+
     def may_match(self, texts: list[str]) -> bool:
         """Say whether any of the texts may have to be redacted: never a wrong no.
 
@@ -47,13 +57,13 @@ class RedactionPatterns:
         each on its own line.
         """
         together = "\n".join(texts)
-        if self._has_no_literal(together):
+        if self.cannot_match(together):
             return False
         return self._relaxed is None or self._relaxed.search(together)
 
     def redact(self, text: str) -> str:
         """Return the text redacted; the same object if nothing matches."""
-        if self._has_no_literal(text):
+        if self.cannot_match(text):
             return text
         try:
             data = subject = text.encode()
@@ -62,13 +72,6 @@ class RedactionPatterns:
             data, subject = text.encode("utf-8", "surrogatepass"), well_formed(text).encode()
         redacted = self._redacted(data, subject)
         return text if redacted is data else redacted.decode("utf-8", "surrogatepass")
-
-    def _has_no_literal(self, text: str) -> bool:
-        """Say whether a text lacks what every match needs."""
-        for literal in self._literals:
-            if literal in text:
-                return False
-        return bool(self._literals)
 
     def redact_bytes(self, data: bytes) -> bytes:
         """Return the bytes redacted where they are text; the same object if nothing matches."""
@@ -90,10 +93,13 @@ class RedactionPatterns:
         """Return the index of the first pattern from `start` on that may match; None if none."""
         if start == len(self._patterns):
             return None
-        if self._literals:
-            some = range(start, len(self._patterns))
-            return next((each for each in some if self._patterns[each].may_match(subject)), None)
-        return next((each for each in self._set.matching_bytes(subject) if each >= start), None)
+        indexes: Iterable[int] = range(start, len(self._patterns))
+        if not self._literals:
+            indexes = self._set.matching_bytes(subject)
+        for index in indexes:
+            if index >= start and self._patterns[index].may_match(subject):
+                return index
+        return None
 
 
 class _Pattern:
