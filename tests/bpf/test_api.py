@@ -199,6 +199,38 @@ def test_bad_policies_are_told_with_their_place(stub, contract):
     assert policies(stub, contract) == []
 
 
+def test_a_policy_that_cannot_be_loaded_is_listed_until_another_takes_its_name(stub, contract):
+    sensors = contract.sensors_pb2
+    good = POLICY.format(name="x", action="Sigkill")
+    request = sensors.AddTracingPolicyRequest
+    bad = request(yaml=good.replace("sys_enter_access", "sys_enter_nothing"))
+    told = refused(stub.AddTracingPolicy, bad)
+    assert "sys_enter_nothing" in told
+    (policy,) = policies(stub, contract)
+    assert (policy.name, policy.state, policy.enabled) == ("x", sensors.TP_STATE_LOAD_ERROR, False)
+    assert (policy.mode, policy.error) == (sensors.TP_MODE_UNKNOWN, told)
+    configure = sensors.ConfigureTracingPolicyRequest
+    for change in ({"enable": True}, {"enable": False}, {"mode": "TP_MODE_MONITOR"}):
+        refused(stub.ConfigureTracingPolicy, configure(name="x", **change))
+    for domain in ("", "mine"):
+        stub.AddTracingPolicy(request(yaml=good, domain=domain), timeout=60)
+    listed = {each.domain: each for each in policies(stub, contract)}
+    assert {domain: each.state for domain, each in listed.items()} == {
+        "grpc": sensors.TP_STATE_ENABLED,
+        "mine": sensors.TP_STATE_ENABLED,
+    }
+    assert listed["grpc"].id > policy.id
+    # Mode and state are changed in this order, and each error is told; nothing else changes.
+    both = configure(name="x", domain="mine", mode="TP_MODE_MONITOR_ONLY", enable=True)
+    assert len(refused(stub.ConfigureTracingPolicy, both).splitlines()) == 2
+    stub.ConfigureTracingPolicy(
+        configure(name="x", domain="mine", mode="TP_MODE_MONITOR", enable=False), timeout=60
+    )
+    stub.ConfigureTracingPolicy(configure(name="x", domain="mine", enable=True), timeout=60)
+    modes = {each.domain: each.mode for each in policies(stub, contract)}
+    assert modes == {"grpc": sensors.TP_MODE_ENFORCE, "mine": sensors.TP_MODE_MONITOR}
+
+
 def test_policies_of_the_api_are_there_after_a_restart(agent, stub, contract, tmp_path):
     sensors = contract.sensors_pb2
     text = POLICY.format(name="kept", action="Sigkill")
