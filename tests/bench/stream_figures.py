@@ -33,9 +33,10 @@ _PROCESSES = 100
 """That the events are of; no node starts thousands of processes a second for long."""
 _PACED_EVENTS = 5000
 _PACE = 2000
-_WARM_S, _STUCK_S = 10, 60
+_WARM_S, _STUCK_S, _STUCK_PACE = 15, 60, 1000
 _QUEUE = 10_000
-"""The agent's own default."""
+_QUEUE_MB = 33.6
+"""The agent's own bounds of a queue."""
 _GET_EVENTS = "/tetragon.FineGuidanceSensors/GetEvents"
 
 _CLIENT = """
@@ -111,9 +112,8 @@ def figures() -> Iterator[Figure]:
 
 def _stuck(folder: Path, events: Sequence[Event]) -> Iterator[Figure]:
     """Measure what a subscriber costs that does not read for a minute, beside one that does."""
-    message = len(to_protobuf(events[0]))
-    one_second = b"".join(map(JsonEncoder().encode, events[:_PACE]))
-    with _replaying(folder, _QUEUE, _PACE) as agent:
+    one_second = b"".join(map(JsonEncoder().encode, events[:_STUCK_PACE]))
+    with _replaying(folder, _QUEUE, _STUCK_PACE) as agent:
         gateway = _children(agent.pid)[0]
         reading = _client(f"unix:{folder}/s", _GET_EVENTS)
         assert agent.stdin is not None
@@ -127,12 +127,12 @@ def _stuck(folder: Path, events: Sequence[Event]) -> Iterator[Figure]:
         after = [_resident_bytes(pid) for pid in (agent.pid, gateway)]
         stuck.send_signal(signal.SIGCONT)
         agent.stdin.close()
-        lost = (_WARM_S + _STUCK_S) * _PACE - _result(reading)[1]
+        lost = (_WARM_S + _STUCK_S) * _STUCK_PACE - _result(reading)[1]
         stuck.communicate()
-    bound_mb = _QUEUE * message / 1e6
+    agents, gateways = ((now - then) / 1e6 for then, now in zip(before, after, strict=True))
     yield Figure(f"lost beside one stuck for {_STUCK_S} s", lost, "", 0)
-    yield Figure("memory of the agent for it", (after[0] - before[0]) / 1e6, " MB", bound_mb)
-    yield Figure("memory of the gateway for it", (after[1] - before[1]) / 1e6, " MB", bound_mb)
+    yield Figure("memory of the agent for its queue", agents, " MB", _QUEUE_MB)
+    yield Figure("memory of the gateway for it", gateways, " MB", 2)
 
 
 def _resident_bytes(pid: int) -> int:

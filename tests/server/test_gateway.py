@@ -15,6 +15,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from osmia_agent.gateway.privileges import KEPT
 from tests.bpf.agent import wait_until
 from tests.server.replayed import ReplayedAgent, exec_event
 
@@ -74,6 +75,18 @@ def test_it_does_not_outlive_an_agent_that_is_killed(tmp_path):
         agent.process.wait()
         wait_until(lambda: not (gateway / "exe").exists(), 30, "the gateway's end")
         assert not (agent.run_dir / "s").exists()
+
+
+def test_it_has_none_of_the_agents_rights_in_the_kernel(agent):
+    tasks = list(Path(f"/proc/{agent.gateway()}/task").iterdir())
+    assert len(tasks) > 1
+    for task in tasks:
+        status = dict(
+            line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line
+        )
+        for name in ("CapEff", "CapPrm", "CapInh"):
+            assert int(status[name], 16) & ~KEPT == 0
+        assert int(status["NoNewPrivs"]) == 1
 
 
 def test_health_is_honest_when_the_agent_is_silent(tmp_path):

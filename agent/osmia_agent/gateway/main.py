@@ -12,9 +12,12 @@ import socket
 import sys
 
 from osmia_agent import logs
+from osmia_agent.gateway import privileges
 from osmia_agent.gateway.gateway import Gateway
 from osmia_agent.gateway.link import BlockingLink, ToGateway
 from osmia_agent.gateway.setup import Setup
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -25,6 +28,10 @@ def main() -> None:
     setup = link.receive()
     if isinstance(setup, Setup):
         logs.configure(logging.getLevelName(setup.level), setup.log_format)
+        try:
+            privileges.give_up()
+        except OSError as error:
+            _log.warning("the gateway of gRPC keeps the agent's capabilities: %s", error)
         Gateway(setup, link).run()
 
 
