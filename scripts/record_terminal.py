@@ -16,6 +16,7 @@ import pty
 import select
 import shlex
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -118,7 +119,9 @@ def _agent(folder: Path) -> Iterator[str]:
     address = f"unix://{folder}/api.sock"
     loop = "while cat examples/recordings/pods.json examples/recordings/node.json; do :; done"
     command = f"{loop} | exec osmia-agent --replay - --replay-rate 150 --server-address {address}"
-    command += f" --metrics-server '' --export-filename /dev/null --run-dir {folder}"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command += f" --metrics-server 127.0.0.1:{port} --export-filename /dev/null --run-dir {folder}"
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
     process = subprocess.Popen(  # noqa: S603 the command is above
         ["/bin/sh", "-c", command],

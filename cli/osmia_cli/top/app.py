@@ -108,9 +108,11 @@ class TopApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     #rates { grid-size: 2 2; height: 3fr; }
-    #rates DataTable { height: 1fr; border: round $secondary; overflow: hidden; }
+    RateTable {
+        height: 1fr; border: round $primary; border-title-color: $text; overflow: hidden;
+    }
     #summary { height: 1; padding: 0 1; background: $boost; }
-    #filter { background: $boost; }
+    #filter { background: $boost; padding: 0 1; }
     #filter.-invalid { color: $text-error; }
     #newest { height: 2fr; padding: 0 1; overflow-x: hidden; scrollbar-size-vertical: 1; }
     """
