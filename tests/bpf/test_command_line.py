@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,21 @@ PROGRAM = [
     *(sys.executable, "-c"),
     "import sys; sys.argv[0] = 'tetra'; from osmia_cli.main import main; sys.exit(main())",
 ]
+
+
+UPROBE = """
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {{name: {name}, annotations: {{token: {secret}}}}}
+spec:
+  lists: [{{name: {secret}, type: syscalls, values: [sys_mount]}}]
+  uprobes:
+  - path: {path}
+    symbols: [{symbol}]
+    message: {secret}
+    tags: [{secret}]
+    selectors: [{{matchBinaries: [{{operator: In, values: [/{secret}]}}]}}]
+"""
 
 
 def free_port():
@@ -185,6 +201,13 @@ def test_no_secret_is_in_the_archive_for_support(tetra, agent, tmp_path):
         text.replace("name: secrets", "name: broken").replace("string}", f"{SECRET}}}")
     )
     tetra("tp", "add", str(policy), status=1)
+    traced = tmp_path / f"{SECRET}-shell"
+    shutil.copy("/bin/bash", traced)
+    secret_symbol = f"f_{SECRET.partition('-')[0]}"
+    for name, symbol, status in (("traced", "readline", 0), ("untraced", secret_symbol, 1)):
+        policy.write_text(UPROBE.format(name=name, symbol=symbol, path=traced, secret=SECRET))
+        told = tetra("tp", "add", str(policy), "--domain", SECRET, status=status)
+        assert bool(status) == (f"has no symbol {symbol}" in told)
     binary = tmp_path / SECRET
     binary.symlink_to("/bin/true")
     process = subprocess.Popen([binary, f"--password={SECRET}", SECRET])
@@ -196,12 +219,13 @@ def test_no_secret_is_in_the_archive_for_support(tetra, agent, tmp_path):
         files = {name: opened.extractfile(name).read().decode() for name in opened.getnames()}
     assert archive.stat().st_mode & 0o777 == 0o600
     everything = "".join(files.values()) + "".join(files)
-    assert SECRET not in everything
+    assert SECRET.partition("-")[0] not in everything
     assert str(tmp_path) not in everything
     states = {
         each["name"]: each["state"] for each in json.loads(files["osmia-bugtool/policies.json"])
     }
-    assert states["secrets"] == "TP_STATE_ENABLED"
+    assert states["secrets"] == states["traced"] == "TP_STATE_ENABLED"
+    assert states["untraced"] == "TP_STATE_LOAD_ERROR"
     metrics = json.loads(files["osmia-bugtool/metrics.json"])
     assert metrics["osmia_events_total"]["type=PROCESS_EXEC"] >= 1
     options = json.loads(files["osmia-bugtool/agent-options.json"])

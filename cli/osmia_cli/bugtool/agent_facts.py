@@ -12,7 +12,7 @@ from osmia_cli.info import info_object
 from osmia_events import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from osmia_cli.metrics_page import Sample
 
@@ -32,10 +32,14 @@ _HARMLESS_OPTIONS = frozenset(
 """Of those that are texts or lists: choices, sizes and durations."""
 _HARMLESS_LABELS = frozenset(
     {
-        *("attach", "error", "event", "hook", "le", "mode", "msg_op", "opcode", "operation"),
-        *("pipeline", "policy", "quantile", "reason", "state", "type", "version"),
+        *("error", "event", "le", "mode", "msg_op", "opcode", "operation", "pipeline", "policy"),
+        *("quantile", "reason", "state", "type", "version"),
     }
 )
+_HOOK_KINDS = frozenset({"fentry", "kprobe", "lsm", "tracepoint", "uprobe", "usdt"})
+_OWN_POLICY = "__base__"
+"""Policy label of the agent's own programs."""
+_DOMAINS = frozenset({"grpc", "k8s", "static"})
 _PLACE = re.compile(r"(?:line \d+: )?(?P<place>(?:\w+|\[\d+\])(?:\.\w+|\[\d+\])*)(?=:)", re.ASCII)
 
 
@@ -68,7 +72,7 @@ def _option(name: str, value: Any) -> Any:
         case list():
             return f"<{len(value)} items>"
         case _:
-            return f"<{len(str(value))} characters>"
+            return _size(str(value))
 
 
 def policies(response: Any) -> list[dict[str, Any]]:
@@ -78,7 +82,7 @@ def policies(response: Any) -> list[dict[str, Any]]:
             "id": policy.id,
             "name": policy.name,
             "namespace": policy.namespace,
-            "domain": policy.domain,
+            "domain": policy.domain if policy.domain in _DOMAINS else _size(policy.domain),
             "state": _name("TracingPolicyState", policy.state),
             "mode": _name("TracingPolicyMode", policy.mode),
             "sensors": [name for name in policy.sensors if re.fullmatch(r"[a-z_]+", name)],
@@ -103,7 +107,7 @@ def _error(line: str) -> str:
     place = match["place"] if match else ""
     if not set(re.findall(r"[A-Za-z_]\w*", place)) <= _field_names():
         place = ""
-    return f"{place}: <{len(line)} characters>".removeprefix(": ")
+    return f"{place}: {_size(line)}".removeprefix(": ")
 
 
 @cache
@@ -122,15 +126,26 @@ def metrics(samples: Iterable[Sample]) -> dict[str, dict[str, float]]:
     """Return numbers by name and harmless labels; what only other labels tell apart is summed."""
     found: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for sample in samples:
-        labels = {
-            name: value
-            for name, value in sorted(sample.labels.items())
-            if value and name in _HARMLESS_LABELS
-        }
+        labels = _harmless_labels(sample.labels)
         found[sample.name][",".join(f"{name}={value}" for name, value in labels.items())] += (
             sample.value
         )
     return found
+
+
+def _harmless_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Keep what says nothing of a node; of a policy's hook, which may name a file, its kind."""
+    kept = {name: value for name, value in labels.items() if value and name in _HARMLESS_LABELS}
+    kind = labels.get("hook", "").partition(":")[0]
+    if kind in _HOOK_KINDS:
+        kept["hook"] = kind
+    if "attach" in labels and labels.get("policy") == _OWN_POLICY:
+        kept["attach"] = labels["attach"]
+    return dict(sorted(kept.items()))
+
+
+def _size(text: str) -> str:
+    return f"<{len(text)} characters>"
 
 
 def _name(enum: str, number: int) -> str:

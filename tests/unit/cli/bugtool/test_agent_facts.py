@@ -114,6 +114,29 @@ def test_metrics_are_summed_over_labels_that_may_tell() -> None:
     }
 
 
+def test_of_hooks_that_may_name_a_file_the_kind_is_told() -> None:
+    uprobe = {"policy": "p", "hook": f"uprobe:/x/{SECRET}/f"}
+    samples = [
+        Sample("records", uprobe, 2.0),
+        Sample("records", {**uprobe, "hook": "uprobe:/y"}, 1.0),
+        Sample("records", {"policy": "p", "hook": SECRET}, 5.0),
+        Sample("misses", {"policy": "p", "attach": f"/x/{SECRET}"}, 1.0),
+        Sample("misses", {"policy": "__base__", "attach": "on_exec"}, 1.0),
+    ]
+    assert agent_facts.metrics(samples) == {
+        "records": {"hook=uprobe,policy=p": 3.0, "policy=p": 5.0},
+        "misses": {"policy=p": 1.0, "attach=on_exec,policy=__base__": 1.0},
+    }
+
+
+def test_a_domain_may_be_any_text() -> None:
+    response = messages.message_class("ListTracingPoliciesResponse")(
+        policies=[{"name": "p", "domain": SECRET}, {"name": "q", "domain": "grpc"}]
+    )
+    told = [policy["domain"] for policy in agent_facts.policies(response)]
+    assert told == ["<7 characters>", "grpc"]
+
+
 def test_health_without_words() -> None:
     response = messages.message_class("GetHealthStatusResponse")(
         health_status=[{"event": 1, "status": 3, "details": SECRET}]
