@@ -17,6 +17,7 @@ def cluster_options(command: Command) -> Command:
         click.option("--cluster", is_flag=True, help="Show all nodes of the cluster instead."),
         click.option(
             "--kubeconfig",
+            type=click.Path(),
             metavar="FILE",
             default="",
             help="The cluster that this file names. Without it, kubectl's own, or the Pod's.",

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _MODES = ("enforce", "monitor")
 
 
+def _file_argument() -> Decorator:
+    return click.argument("file", type=click.Path(allow_dash=True), metavar="FILE")
+
+
 def _name_argument() -> Decorator:
     return click.argument("name")
 
@@ -50,7 +54,7 @@ tracingpolicy.add_command(generate)
 
 
 @tracingpolicy.command("add", short_help="Put a policy in force.")
-@click.argument("file", metavar="FILE")
+@_file_argument()
 @_mode_option()
 @_domain_option("Where to say that the policy came from.  [default: grpc]")
 @click.pass_context
@@ -139,7 +143,7 @@ def domains(context: click.Context, /, *, output: str) -> None:
 
 
 @tracingpolicy.command("modify", short_help="Print a policy in another mode.")
-@click.argument("file", metavar="FILE")
+@_file_argument()
 @_mode_option()
 def modify(*, file: str, mode: str | None) -> None:
     """Print the policy of a file of YAML, - is standard input, with its mode changed."""

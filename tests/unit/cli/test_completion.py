@@ -52,3 +52,20 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         check=True,
     )
     assert set(result.stdout.split()) == completed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "osmia tp add p",
+        "osmia tp modify p",
+        "osmia policy check p",
+        "osmia top p",
+        "osmia getevents --tls-key-file p",
+        "osmia status --kubeconfig p",
+    ],
+)
+def test_files_are_completed(osmia: Osmia, words: str) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    result = osmia(_OSMIA_COMPLETE="bash_complete", **asked)
+    assert result.stdout == b"file,p\n"
