@@ -128,4 +128,5 @@ def _name(flag: _Flag) -> str:
 
 
 def _items(flag: _Flag, texts: tuple[str, ...]) -> list[str]:
-    return [item for text in texts for item in split_list(text, flag.quotes)]
+    # A list that is empty, as of a variable that is not set, asks for nothing.
+    return [item for text in texts if text for item in split_list(text, flag.quotes)]

@@ -20,6 +20,11 @@ class Selection:
 
     attributes: Mapping[type[Message], Collection[str]] = field(default_factory=dict)
 
+    def without(self, message: type[Message], *attributes: str) -> Selection:
+        """Return a selection that wants the same, but not these attributes of a message."""
+        kept = (each.attribute for each in self.fields(message) if each.attribute not in attributes)
+        return Selection({**self.attributes, message: tuple(kept)})
+
     def is_whole(self, message: type[Message]) -> bool:
         """Tell whether all fields of a message are wanted."""
         return message not in self.attributes

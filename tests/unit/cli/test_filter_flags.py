@@ -55,6 +55,14 @@ def test_all_flags_make_one_filter() -> None:
     ]
 
 
+def test_a_list_that_is_empty_asks_for_nothing() -> None:
+    assert pipeline_of("-n", "", "--pod=", "-e", "", "-f", "")["allow_list"] == []
+
+
+def test_an_empty_item_stands_in_quotes() -> None:
+    assert pipeline_of("-n", '""')["allow_list"] == [{"namespace": [""]}]
+
+
 def test_host_alone() -> None:
     assert pipeline_of("--host")["allow_list"] == [{"namespace": [""]}]
 

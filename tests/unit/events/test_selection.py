@@ -19,3 +19,11 @@ def test_of_other_messages_all_fields_are_wanted() -> None:
 
 def test_selections_may_be_keys() -> None:
     assert len({EVERYTHING, Selection({Pod: ()}), Selection({Pod: ()})}) == 3
+
+
+def test_without_some_attributes() -> None:
+    selection = Selection({Pod: ("workload", "name")}).without(Pod, "name").without(Process, "pod")
+
+    assert [field.name for field in selection.fields(Pod)] == ["workload"]
+    left = [field.name for field in selection.fields(Process)]
+    assert left == [field.name for field in wire_fields(Process) if field.name != "pod"]
