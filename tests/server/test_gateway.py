@@ -89,6 +89,20 @@ def test_it_has_none_of_the_agents_rights_in_the_kernel(agent):
         assert int(status["NoNewPrivs"]) == 1
 
 
+def test_who_waits_for_nothing_does_not_hold_up_the_end(agent):
+    with grpc.insecure_channel(agent.address) as channel:
+        over = threading.Event()
+        silent = channel.stream_stream("/tetragon.FineGuidanceSensors/GetVersion")
+        call = silent(over.wait(60) and b"" for _ in range(1))
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(9) == 0  # it gives streams of events 10 s
+        assert [each.status for each in watch] == [health_pb2.HealthCheckResponse.NOT_SERVING]
+        assert call.code() is not None
+        over.set()
+
+
 def test_health_is_honest_when_the_agent_is_silent(tmp_path):
     options = ("--health-server-interval", "1")
     with ReplayedAgent(tmp_path, *options) as agent, grpc.insecure_channel(agent.address) as opened:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Answer = Begin | Responses | End
 
-_REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 10.0
 """For a request to arrive after its call has begun."""
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_MANY = End(0, Status.RESOURCE_EXHAUSTED, "too many calls; try later")
@@ -83,11 +83,11 @@ class Calls:
         if answers is not None:
             answers.put(answer)
 
-    def cancel_late(self) -> None:
-        """Cancel calls whose request should have come by now."""
-        since_s = self._clock() - _REQUEST_TIMEOUT_S
+    def cancel_without_request(self, for_s: float = REQUEST_TIMEOUT_S) -> None:
+        """Cancel calls that have been waiting for their request for so long."""
+        since_s = self._clock() - for_s
         for context, begun_s in list(self._without_request.items()):
-            if begun_s < since_s:
+            if begun_s <= since_s:
                 context.cancel()
 
     def _behaviour(

@@ -65,14 +65,16 @@ class Gateway:
     def _stop(self, grace_s: float) -> None:
         """Take no more calls, let those that are open end for a while, and break the link."""
         self._ended.set()
+        waits = [each.stop(grace_s) for each in self._listeners]
         self._health.end()
-        for wait in [each.stop(grace_s) for each in self._listeners]:
+        self._calls.cancel_without_request(0)
+        for wait in waits:
             wait()
         self._link.close()
 
     def _look_for_late_ones(self) -> None:
         while not self._ended.wait(_LOOK_S):
-            self._calls.cancel_late()
+            self._calls.cancel_without_request()
             self._health.notice_silence()
 
     def _listener(self, *, read_only: bool) -> Listener:

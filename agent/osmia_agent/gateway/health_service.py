@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
 
 SERVICES = ("", "liveness", "tetragon.FineGuidanceSensors", "tetragon.EventLogService")
 _STATES = health_pb2.HealthCheckResponse
+
+
+class _Servicer(HealthServicer):  # type: ignore[misc] # grpc has no types
+    """A client that watches and does not read holds up its own thread, not who tells the news."""
+
+    def __init__(self) -> None:
+        super().__init__(experimental_non_blocking=False)
+        self.watchers: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def Watch(self, request: Any, context: Any) -> Any:  # noqa: N802 - as the contract calls it
+        watcher = super().Watch(request, context)
+        self.watchers.add(watcher)
+        return watcher
 
 
 class HealthService:
@@ -26,8 +40,7 @@ class HealthService:
         self._clock = clock
         self._told_s = clock()
         self._is_good: bool | None = None
-        # A client that watches and does not read holds up its own thread, not who tells the news.
-        self._servicer = HealthServicer(experimental_non_blocking=False)
+        self._servicer = _Servicer()
 
     def add_to(self, server: Any) -> None:
         """Serve it on a server."""
@@ -44,8 +57,10 @@ class HealthService:
             self._say(is_good=False)
 
     def end(self) -> None:
-        """Say from now on that the agent does not serve."""
+        """Say from now on that the agent does not serve, and let nobody wait for better news."""
         self._servicer.enter_graceful_shutdown()
+        for watcher in list(self._servicer.watchers):
+            watcher.close()
 
     def _say(self, *, is_good: bool) -> None:
         if is_good is self._is_good:
