@@ -43,5 +43,5 @@ def test_what_the_agent_told_holds_until_it_is_silent_and_again_when_it_is_back(
         service.end()
         service.tell(is_good=True)
         assert states() == {STATES.NOT_SERVING}
-        assert list(watch) == []
+        assert [each.status for each in watch] == [STATES.NOT_SERVING]
     server.stop(None).wait(10)
