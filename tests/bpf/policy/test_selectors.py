@@ -5,6 +5,7 @@ import json
 import os
 import random
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,9 @@ FAR = 10**9
 
 
 def matches(operator, values, number):
-    """What the contract says of a number, an `int` of 32 bits."""
+    """What the contract says of a number."""
     if operator == "Mask":
-        return any(number & value & 0xFFFFFFFF for value in values)
+        return any(number & value for value in values)
     spans = [value if isinstance(value, tuple) else (value, value) for value in values]
     found = {
         "Equal": any(number == value for value, _ in spans),
@@ -85,6 +86,130 @@ def test_numbers(node, seed):
         assert all(event.args[1].value == number for event in found)
         expected = sum(matches(op, values, number) for op, values in conditions)
         assert len(found) == expected, (number, conditions)
+
+
+NUMBER_TYPES = {
+    "int8": (8, True),
+    "sint8": (8, True),
+    "uint8": (8, False),
+    "int16": (16, True),
+    "sint16": (16, True),
+    "uint16": (16, False),
+    "int32": (32, True),
+    "sint32": (32, True),
+    "uint32": (32, False),
+    "int64": (64, True),
+    "sint64": (64, True),
+    "long": (64, True),
+    "uint64": (64, False),
+    "ulong": (64, False),
+    "size_t": (64, False),
+}
+"""Bits, and whether they are signed."""
+NUMBER_OPERATORS = (
+    *("Equal", "NotEqual", "GT", "GreaterThan", "LT", "LessThan", "Mask", "InRange"),
+    *("NotInRange", "InMap", "NotInMap"),
+)
+
+
+def as_type(number, bits, *, signed):
+    """Return the lowest bits of a number as a type has them."""
+    number &= (1 << bits) - 1
+    return number - (1 << bits) if signed and number >> bits - 1 else number
+
+
+@pytest.mark.parametrize("name", NUMBER_TYPES)
+def test_numbers_of_each_type_by_each_operator(node, name):
+    bits, signed = NUMBER_TYPES[name]
+    chance = random.Random(name)
+    low = -(1 << bits - 1) if signed else 0
+    high = low + (1 << bits) - 1
+    near = [low, low + 1, 0, 1, 2, 100, high - 1, high]
+
+    def one():
+        return chance.choice([*near, chance.randint(low, high)])
+
+    conditions = []
+    for operator in NUMBER_OPERATORS:
+        values = [one() for _ in range(chance.randrange(1, 4))]
+        if operator == "Mask":
+            values = [value & (1 << bits) - 1 or 1 for value in values]
+        elif "Range" in operator:
+            values = [tuple(sorted((value, one()))) for value in values]
+        conditions.append((operator, values))
+    hook = {
+        "subsystem": "syscalls",
+        "event": "sys_enter_lseek",
+        "args": [{"index": 5, "type": "int"}, {"index": 6, "type": name}],
+    }
+    hooks = [
+        hook
+        | {
+            "message": op,
+            "selectors": [
+                {"matchArgs": [{"index": 1, "operator": op, "values": list(map(written, values))}]}
+            ],
+        }
+        for op, values in conditions
+    ]
+    node.add(json.dumps({"tracepoints": hooks}))
+    ends = [end for _, values in conditions for each in values
+            for end in (each if isinstance(each, tuple) else (each,))]  # fmt: skip
+    numbers = {as_type(n + step, 64, signed=True) for n in (*near, *ends) for step in (-1, 0, 1)}
+    numbers |= {chance.randint(-(1 << 63), (1 << 63) - 1) for _ in range(10)}
+    for number in sorted(numbers):
+        with contextlib.suppress(OSError):
+            os.lseek(9999, number, 0)
+        found = [event for event in node.own() if event.args[0].value == 9999]
+        seen = as_type(number, bits, signed=signed)
+        assert all(event.args[1].value == seen for event in found)
+        expected = {op for op, values in conditions if matches(op, values, seen)}
+        assert {event.message for event in found} == expected, (number, conditions)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_buffers(node, seed):
+    """As texts, but that NUL is a byte as any other, and that only the written part counts."""
+    chance = random.Random(seed)
+    conditions = [
+        (op, [random_text(chance, 12) for _ in range(chance.choice([1, 2, 8]))])
+        for op in ("Equal", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix")
+    ]
+    hook = {
+        "subsystem": "syscalls",
+        "event": "sys_enter_write",
+        "args": [
+            {"index": 6, "type": "char_buf", "sizeArgIndex": 8},
+            {"index": 5, "type": "int"},
+        ],
+    }
+    with Path(os.devnull).open("wb") as file:
+        own = {"index": 1, "operator": "Equal", "values": [str(file.fileno())]}
+        pids = [{"operator": "In", "values": [os.getpid()]}]
+        hooks = [
+            hook
+            | {
+                "message": op,
+                "selectors": [
+                    {
+                        "matchPIDs": pids,
+                        "matchArgs": [{"index": 0, "operator": op, "values": values}, own],
+                    }
+                ],
+            }
+            for op, values in conditions
+        ]
+        node.add(json.dumps({"tracepoints": hooks}))
+        texts = [random_text(chance, 12) for _ in range(20)]
+        for _, values in conditions:
+            texts += [text for value in values for text in (value, value + "a", "b" + value)]
+        texts += [text + "\0" for text in texts[:10]] + ["a" * 4096, "b/" * 3000]
+        for text in texts:
+            os.write(file.fileno(), text.encode())
+            found = node.own()
+            # What is compared of a buffer is what was copied of it.
+            expected = {op for op, values in conditions if text_matches(op, values, text[:4096])}
+            assert {event.message for event in found} == expected, (text, conditions)
 
 
 def text_matches(operator, values, text):
