@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,13 @@ with grpc.insecure_channel(address) as channel:
     rate = count / (last - started)
     print(rate, count + 1 + sum(1 for stream in others for _ in stream))
 """
+_PROGRAM = """
+import sys
+from osmia_cli.main import main
+sys.argv[1:] = ["-d", "--server-address", sys.argv[1], "getevents", "-o", "json"]
+sys.exit(main())
+"""
+_SUBSCRIBED_AFTER_S = 1.0
 _BARE_SERVER = """
 import sys, grpc
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +106,10 @@ def figures() -> Iterator[Figure]:
         rate, count = _agent(folder, list(Corpus().mixed_events(_EVENTS)), pace)[0]
         yield Figure("the same, each event of a new process", rate, "/s", 1e9)
         yield Figure(f"lost of {_EVENTS}", _EVENTS - count, "", 0)
+        rate, count = _command_line(folder, events, pace)
+        yield Figure("osmia getevents -o json, events in a second", rate, "/s", 1e9)
+        yield Figure("bare by that", bare / rate, "", 1.25)
+        yield Figure("lost by it", _EVENTS - count, "", 0)
         paced = events[:_PACED_EVENTS]
         results = _agent(folder, paced, _PACE, clients=5)
         lost = sum(len(paced) - count for _, count in results)
@@ -196,6 +208,26 @@ def _agent(
         started = [_client(f"unix:{folder}/s", _GET_EVENTS, streams) for _ in range(clients)]
         _feed(agent, events)
         return [_result(client) for client in started]
+
+
+def _command_line(folder: Path, events: Sequence[Event], pace: int) -> tuple[float, int]:
+    """Return the rate and number of lines of the command, read through a pipe."""
+    with _replaying(folder, len(events), pace) as agent:
+        command = [sys.executable, "-c", _PROGRAM, f"unix://{folder}/s"]
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as reader:
+            assert reader.stdout is not None
+            assert reader.stderr is not None
+            reader.stderr.readline()  # tells that the stream was opened
+            time.sleep(_SUBSCRIBED_AFTER_S)
+            _feed(agent, events)
+            count, started = 0, 0.0
+            for _ in reader.stdout:
+                count += 1
+                last = time.perf_counter()
+                started = started or last
+            return (count - 1) / (last - started), count
 
 
 def _client(address: str, method: str, streams: int = 1) -> subprocess.Popen[str]:

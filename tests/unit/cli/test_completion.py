@@ -69,3 +69,21 @@ def test_files_are_completed(osmia: Osmia, words: str) -> None:
     asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
     result = osmia(_OSMIA_COMPLETE="bash_complete", **asked)
     assert result.stdout == b"file,p\n"
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="the program is not installed beside Python")
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("osmia trac", {"tracingpolicy"}), ("osmia loglevel set w", {"warning", "warn"})],
+)
+def test_fish_completes_commands_and_values(words: str, completed: set[str]) -> None:
+    script = f'osmia completion fish | source; complete -C "{words}"'
+    result = subprocess.run(
+        ["fish", "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(PATH=f"{PROGRAM.parent}:/usr/bin:/bin"),
+        check=True,
+    )
+    assert {line.partition("\t")[0] for line in result.stdout.splitlines()} == completed
