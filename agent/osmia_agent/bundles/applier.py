@@ -87,7 +87,7 @@ class BundleApplier:
         return min(max(left_s, 0.0), _MAX_WAIT_S)
 
     def _apply(self, source: Source) -> None:
-        bundles = source.bundles.bundles
+        bundles, elsewhere = source.bundles.bundles, source.bundles.elsewhere
         before = self._exports.pipelines
         exported, self._expiry = self._exports.apply(bundles, datetime.now(UTC))
         if self._exports.pipelines is not before:
@@ -95,4 +95,6 @@ class BundleApplier:
         if self._policies is None:
             source.acknowledge(exported)
             return
-        self._policies.apply(bundles, lambda loaded: source.acknowledge({**exported, **loaded}))
+        self._policies.apply(
+            bundles, elsewhere, lambda loaded: source.acknowledge({**exported, **loaded})
+        )

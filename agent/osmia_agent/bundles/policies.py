@@ -7,16 +7,17 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kube.outcome import Outcome, State
-from osmia_agent.policies import K8S, PolicyError
+from osmia_agent.policies import K8S, PolicyError, PolicyKey
 from osmia_agent.sensors.policy_programs import HookState
 from osmia_api.export_config import ExportConfig
+from osmia_api.kube.resource_type import EXPORT_CONFIGS
 from osmia_api.problems import format_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from osmia_agent.policies import PolicyKey, PolicyManager
-    from osmia_api.bundle import Bundle
+    from osmia_agent.policies import PolicyManager
+    from osmia_api.bundle import Bundle, SourceId
 
 
 class _Applied(NamedTuple):
@@ -37,12 +38,16 @@ class PolicyBundles:
         self._listed: dict[str, PolicyKey] = {}
 
     def apply(
-        self, bundles: Mapping[str, Bundle], tell: Callable[[Mapping[str, Outcome]], None]
+        self,
+        bundles: Mapping[str, Bundle],
+        elsewhere: Iterable[SourceId],
+        tell: Callable[[Mapping[str, Outcome]], None],
     ) -> None:
         """Put the policies among bundles in force, and no others.
 
-        `tell` is called after each of them with what became of all so far. A version that fails
-        is not tried again; the one before it stays.
+        Those `elsewhere`, for other nodes, are listed as skipped. `tell` is called after each
+        policy with what became of all so far. A version that fails is not tried again; the one
+        before it stays.
         """
         policies = {
             bundle_id: bundle
@@ -51,6 +56,11 @@ class PolicyBundles:
         }
         for bundle_id in self._tried.keys() - policies.keys():
             self._remove(bundle_id)
+        self._manager.set_skipped(
+            PolicyKey(source.name, source.namespace, K8S)
+            for source in sorted(elsewhere)
+            if source.kind != EXPORT_CONFIGS.kind
+        )
         texts = {bundle_id: policy_text(bundle) for bundle_id, bundle in policies.items()}
         changed = [each for each, text in texts.items() if self._text_tried(each) != text]
         for bundle_id, bundle in policies.items():

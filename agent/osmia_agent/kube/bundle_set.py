@@ -11,7 +11,7 @@ from osmia_api.resource.label_match import selects
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from osmia_api.bundle import Bundle
+    from osmia_api.bundle import Bundle, SourceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class BundleSet:
     """By id."""
     refused: Mapping[str, BadBundle] = field(default_factory=lambda: MappingProxyType({}))
     """Damaged bundles, by id; the last good version of each, if there is one, is in `bundles`."""
+    elsewhere: frozenset[SourceId] = frozenset()
+    """What only other nodes are to have."""
 
 
 EMPTY = BundleSet()
@@ -78,4 +80,7 @@ class BundleStore:
             for bundle_id, bad in sorted(self._refused.items())
             if bundle_id in chosen or bundle_id not in self._good
         }
-        return BundleSet(MappingProxyType(chosen), MappingProxyType(refused))
+        elsewhere = {
+            bundle.source for bundle_id, bundle in self._good.items() if bundle_id not in chosen
+        }
+        return BundleSet(MappingProxyType(chosen), MappingProxyType(refused), frozenset(elsewhere))

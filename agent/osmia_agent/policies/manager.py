@@ -6,14 +6,19 @@ import threading
 from typing import TYPE_CHECKING, Literal
 
 from osmia_agent.kernel.compile_children import CompileError
-from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey
+from osmia_agent.sensors.policy_sensor import (
+    PolicyDetails,
+    PolicyError,
+    PolicyKey,
+    skipped_status,
+)
 from osmia_bpf.btf import BtfError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from osmia_agent.sensors.policy_programs import HookCounts
-    from osmia_agent.sensors.policy_sensor import PolicyDetails, PolicySensor, PolicyStatus
+    from osmia_agent.sensors.policy_sensor import PolicySensor, PolicyStatus
 
 STATIC = "static"
 """Domain of policies from files."""
@@ -59,6 +64,7 @@ class PolicyManager:
         self._opening = threading.Lock()
         self._changing = threading.Lock()
         self._sensor: PolicySensor | None = None
+        self._skipped: frozenset[PolicyKey] = frozenset()
         self._is_stopped = False
 
     def prepare(self, texts: Sequence[str]) -> None:
@@ -100,6 +106,11 @@ class PolicyManager:
             self._refuse_if_stopped()
             sensor.note_failed(key, reason)
 
+    def set_skipped(self, keys: Iterable[PolicyKey]) -> None:
+        """List these policies, which are for other nodes, as skipped, and no others."""
+        with self._changing:
+            self._skipped = frozenset(keys)
+
     def remove(self, key: PolicyKey) -> None:
         """Detach and forget a policy. Raises `PolicyError` if there is none of this key."""
         with self._changing:
@@ -124,7 +135,7 @@ class PolicyManager:
             self._existing(key).set_mode(key, enforce=mode == "enforce")
 
     def statuses(self) -> list[PolicyStatus]:
-        """Return all policies as they are now, oldest first."""
+        """Return all policies as they are now, oldest first, but those that are skipped."""
         with self._changing:
             return [] if self._sensor is None or self._is_stopped else self._sensor.statuses()
 
@@ -134,9 +145,16 @@ class PolicyManager:
             return self._existing(key).status(key)
 
     def details(self) -> list[PolicyDetails]:
-        """Return all policies as they are now, oldest first, with what their programs counted."""
+        """Return all policies as they are now, with what their programs counted.
+
+        Oldest first, and last those that are skipped.
+        """
         with self._changing:
-            return [] if self._sensor is None or self._is_stopped else self._sensor.details()
+            if self._is_stopped:
+                return []
+            here = [] if self._sensor is None else self._sensor.details()
+            statuses = map(skipped_status, sorted(self._skipped))
+            return here + [PolicyDetails(each, (), (), {}, {}) for each in statuses]
 
     def counts(self) -> dict[PolicyKey, list[HookCounts]]:
         """Return what became of the records of each policy's hooks, in the policy's order."""
@@ -180,6 +198,10 @@ class PolicyManager:
 
     def _existing(self, key: PolicyKey) -> PolicySensor:
         self._refuse_if_stopped()
+        if key in self._skipped:
+            raise PolicyError(
+                f"policy {key.name!r} is skipped: its nodeSelector leaves out this node"
+            )
         if self._sensor is None:
             raise PolicyError(f"there is no policy {key.name!r}")
         return self._sensor

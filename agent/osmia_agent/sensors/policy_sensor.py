@@ -79,6 +79,8 @@ class PolicyState(Enum):
     LOAD_ERROR = "load_error"
     """The whole policy, or each of its hooks, cannot be loaded."""
     PARTIALLY_ENABLED = "partially_enabled"
+    SKIPPED = "skipped"
+    """It is for other nodes."""
 
 
 class PolicyKey(NamedTuple):
@@ -93,6 +95,7 @@ class PolicyStatus(NamedTuple):
     """One policy as it is now."""
 
     id: int
+    """Counted from 1; of one that is skipped 0."""
     key: PolicyKey
     state: PolicyState
     error: str
@@ -490,6 +493,21 @@ def _failure(programs: PolicyPrograms) -> str:
     if not reasons or any(status.state is HookState.LOADED for status in statuses):
         return ""
     return "; ".join(reasons)
+
+
+def skipped_status(key: PolicyKey) -> PolicyStatus:
+    """Return the status of a policy that is for other nodes."""
+    return PolicyStatus(
+        id=0,
+        key=key,
+        state=PolicyState.SKIPPED,
+        error="",
+        enforces=False,
+        enforce=False,
+        is_scoped=False,
+        kernel_memory_bytes=0,
+        hooks=(),
+    )
 
 
 def _status(key: PolicyKey, held: _Held) -> PolicyStatus:

@@ -44,6 +44,19 @@ def test_nothing_is_opened_before_the_first_policy(opened):
     assert len(threads) == 1
 
 
+def test_policies_for_other_nodes_are_listed_and_open_nothing(opened):
+    manager, _, threads = opened
+    key = PolicyKey("elsewhere", "", "k8s")
+    manager.set_skipped([key])
+    (details,) = manager.details()
+    assert (details.status.key, details.status.state) == (key, PolicyState.SKIPPED)
+    for change in (manager.enable, manager.disable, manager.remove):
+        with pytest.raises(PolicyError, match="'elsewhere' is skipped: its nodeSelector"):
+            change(key)
+    manager.set_skipped([])
+    assert (manager.details(), threads) == ([], [])
+
+
 def test_a_life(opened):
     manager, node, _ = opened
     key = manager.add(node.text(LSEEK, "one"), GRPC)

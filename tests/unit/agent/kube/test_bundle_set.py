@@ -19,6 +19,15 @@ def test_selection_follows_labels() -> None:
     assert set(store.select({"pool": "web"}).bundles) == {ALL.id, WEB.id}
 
 
+def test_what_is_for_other_nodes_is_known_by_name() -> None:
+    store = BundleStore({ALL.id: ALL, WEB.id: WEB})
+    chosen = store.select({})
+    assert chosen.elsewhere == {WEB.source}
+    store.put(WEB.id, export("web", rateLimit=5, nodeSelector={"matchLabels": {"pool": "x"}}))
+    assert store.select({}) == chosen
+    assert store.select({"pool": "x"}).elsewhere == frozenset()
+
+
 def test_the_same_again_is_no_news() -> None:
     store = BundleStore({ALL.id: ALL})
     assert not store.put(ALL.id, ALL)

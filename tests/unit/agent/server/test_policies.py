@@ -116,6 +116,7 @@ def test_every_field_of_a_policy_is_told() -> None:
         ({"state": PolicyState.PARTIALLY_ENABLED}, (8, True, 1, "")),
         ({"state": PolicyState.DISABLED}, (2, False, 0, "")),
         ({"state": PolicyState.LOAD_ERROR, "error": "why"}, (3, False, 0, "why")),
+        ({"state": PolicyState.SKIPPED}, (7, False, 0, "")),
     ],
 )
 def test_state_and_mode(change: dict[str, Any], told: tuple[Any, ...]) -> None:
