@@ -83,8 +83,8 @@ def _figures(what: str) -> Iterator[dict[str, Any]]:
     # Imported when asked for: they need root, an API server, or the whole agent.
     module = importlib.import_module(f"{bench.__name__}.{what}_figures")
     for figure in module.figures():
-        shown = f"{figure.name:44} {figure.value:17,.3f} {figure.unit:8} at most {figure.at_most:g}"
-        print(shown, flush=True)
+        bound = "" if figure.at_most is None else f"at most {figure.at_most:g}"
+        print(f"{figure.name:44} {figure.value:17,.3f} {figure.unit:8} {bound}", flush=True)
         yield figure._asdict()
 
 

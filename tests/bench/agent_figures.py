@@ -30,12 +30,12 @@ _IDLE_S = 3
 
 
 class Figure(NamedTuple):
-    """One measured value and what it may be at most."""
+    """One measured value and what it may be at most; None if nothing was set."""
 
     name: str
     value: float
     unit: str
-    at_most: float
+    at_most: float | None = None
 
 
 def figures() -> Iterator[Figure]:

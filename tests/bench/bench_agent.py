@@ -18,8 +18,11 @@ from osmia_agent.export import FileSink, Writer
 from osmia_agent.export.pipelines import start_pipelines
 from osmia_agent.health import Health
 from osmia_agent.kernel.ring import MappedRing
+from osmia_agent.kube.pod_index import PodDirectory
+from osmia_agent.kube.pod_message import KnownContainer
 from osmia_agent.loop import EventLoop
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
+from osmia_agent.process.cgroup_index import CgroupIndex
 from osmia_agent.process.clock import Clock
 from osmia_agent.process.pods import PodIdentity
 from osmia_agent.process.procfs import ProcFs
@@ -29,6 +32,7 @@ from osmia_agent.sensors.lifecycle import LifecycleEvents, Origin
 from osmia_bpf import records
 from osmia_events.config import PipelineConfig
 from osmia_events.pipeline import PipelineSet
+from tests.bench.corpus import Corpus
 from tests.bench.measure import Case
 from tests.unit.agent.kernel.synthetic_ring import SyntheticRing
 
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 PROCESSES = 20_000
 _RING_BYTES = 8 << 20
 _PARENT = (4242, 555, 3)
+_CGROUP = 77
+_CONTAINER = "551e161c47d8ff0eb665438a7bcd5b4e3ef5a297282b40a92b7c77d6bd168eb3"
 
 
 class _Sensor:
@@ -54,15 +60,29 @@ class _Sensor:
 
 def cases() -> Iterator[Case]:
     """Yield the case with the rate that is to be reached on one core."""
-    yield Case("kernel records to a JSON file", _records_to_file, 50_000)
+    yield Case("kernel records to a JSON file", lambda: _records_to_file(PodIdentity()), 50_000)
+    yield Case("kernel records of a pod's container", lambda: _records_to_file(_identity()))
 
 
-def _records_to_file() -> Run:
+def _identity() -> PodIdentity:
+    """Know the pod of the cgroup that all processes are in."""
+    pod = next(Corpus().mixed_events(1)).body.process.pod
+    known = PodDirectory(listed=True, containers={_CONTAINER[:31]: KnownContainer(pod)})
+    return PodIdentity(lambda: known)
+
+
+def _records_to_file(pods: PodIdentity) -> Run:
     folder = Path(tempfile.mkdtemp(prefix="osmia-bench-"))
     ring = SyntheticRing(folder / "ring", _RING_BYTES)
     clock = Clock()
     procfs = ProcFs(Path("/proc"))
-    builder = ProcessBuilder("bench", clock, procfs.host_namespaces(), ProcessDetail())
+    cgroups = CgroupIndex(())
+    cgroups.apply(
+        records.CgroupRecord(records.CgroupChange.MADE, 0, _CGROUP, 0, _CONTAINER.encode())
+    )
+    builder = ProcessBuilder(
+        "bench", clock, procfs.host_namespaces(), ProcessDetail(), None, cgroups, pods
+    )
     table = ProcessTable(builder, Scanner(procfs))
     writer = Writer(
         FileSink(folder / "events.json", max_bytes=1 << 40), max_lines=1 << 30, max_bytes=1 << 40
@@ -76,7 +96,7 @@ def _records_to_file() -> Run:
         clock,
         [exports.accept],
         Health(),
-        PodWait(PodIdentity()),
+        PodWait(pods),
     )
     lives = [_life(number) for number in range(PROCESSES)]
     waiting = iter([record for life in lives for record in life])
@@ -108,7 +128,7 @@ def _life(number: int) -> tuple[bytes, bytes, bytes]:
         b"",
     )
     executed = records._EXEC.pack(
-        *(2, 0, ktime_ns, *identity, 4, 0, tgid, 1, 77),
+        *(2, 0, ktime_ns, *identity, 4, 0, tgid, _CGROUP, 77),
         *(*(0,) * 9, 0xFFFFFFFF, 0, 0, 0),
         *(0,) * 10,
         *(1, len(strings[3]), 0, 0, 0),

@@ -25,8 +25,8 @@ from tests.bench.agent_figures import Figure
 from tests.bpf.agent import Agent, wait_until
 from tests.cluster.api_server import ApiServer, build
 from tests.containers.node import Node
-from tests.containers.runtime import Container, PodSpec, root_filesystem
-from tests.containers.test_policies import PROBE_SIGNAL, policy
+from tests.containers.runtime import Container, PodSpec, add_program, root_filesystem
+from tests.containers.test_policies import FIRST_ACT, PROBE_SIGNAL, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,7 @@ def figures() -> Iterator[Figure]:
         with node, Agent(folder, folder / "bpf-lib", *options) as agent:
             yield from _starts(node, agent, late=False)
             yield from _starts(node, agent, late=True)
+            yield from _first_acts(node, agent, add_program(folder / "root", "act", FIRST_ACT))
             yield from _label_changes(node, agent)
             before = _resident_mb(agent)
             labels = {f"label-{number}": f"value-of-label-{number}" for number in range(_LABELS)}
@@ -120,6 +121,49 @@ def _starts(node: Node, agent: Agent, *, late: bool) -> Iterator[Figure]:
     late_words = f", pod up to {_LATE_S:g} s late" if late else ""
     yield Figure(f"first exec without its pod, of {STARTS}{late_words}", without, "", 0)
     yield Figure(f"containers out of order, of {STARTS}{late_words}", disordered, "", 0)
+
+
+def _first_acts(node: Node, agent: Agent, program: str) -> Iterator[Figure]:
+    """Start containers that do at once what a policy for their pod tells of.
+
+    How long a runtime takes from making the cgroup to the first exec is the time that there is for
+    the container's bits to be set.
+    """
+    pod = node.add(PodSpec("acting", labels={"strict": "yes"}))
+    time.sleep(1)
+
+    def live(_: int) -> tuple[str, float]:
+        container = node.container(pod, program)
+        container.create()
+        made_s = next(Path("/sys/fs/cgroup").glob(f"*{container.cgroup}")).stat().st_ctime
+        container.start()
+        return container.id[:31], made_s
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        made = dict(pool.map(live, range(STARTS)))
+    executed: dict[str, float] = {}
+    told: set[str] = set()
+
+    def whole() -> bool:
+        for event in agent.events():
+            for kind in ("process_exec", "process_tracepoint"):
+                process = event.get(kind, {}).get("process", {})
+                if process.get("binary", "").endswith(program):
+                    if kind == "process_exec":
+                        start = datetime.fromisoformat(process["start_time"][:26] + "+00:00")
+                        executed[process["docker"]] = start.timestamp()
+                    else:
+                        told.add(process["docker"])
+        return executed.keys() >= made.keys()
+
+    wait_until(whole, 60, "the execs of all containers")
+    time.sleep(1)
+    whole()
+    slack = sorted(executed[each] - made_s for each, made_s in made.items())
+    missed = len(made.keys() - told)
+    yield Figure(f"first acts that a policy of the pod missed, of {STARTS}", missed, "", 0)
+    yield Figure("a cgroup's making to the first exec, shortest", slack[0], "s")
+    yield Figure("a cgroup's making to the first exec, median", statistics.median(slack), "s")
 
 
 def _label_changes(node: Node, agent: Agent) -> Iterator[Figure]:

@@ -40,6 +40,16 @@ def root_filesystem(folder: Path) -> Path:
     return folder
 
 
+def add_program(root: Path, name: str, source: str) -> str:
+    """Compile a program of C into a root file system; return its path there."""
+    subprocess.run(
+        ["gcc", "-static", "-x", "c", "-", "-o", root / "bin" / name],
+        input=source.encode(),
+        check=True,
+    )
+    return f"/bin/{name}"
+
+
 @dataclass
 class PodSpec:
     """A pod of the node, and its object in the API."""
@@ -104,6 +114,8 @@ class Container:
         identifier: str = "",
         driver: str = "cgroupfs",
         host_pid: bool = False,
+        hook: tuple[str, ...] = (),
+        annotations: dict[str, str] | None = None,
     ) -> None:
         self.id = identifier or new_id()
         self._bundle = folder / self.id
@@ -111,6 +123,9 @@ class Container:
         self._state = folder / "state"
         self.cgroup = pod.cgroup(self.id, driver)
         config = _config(root, command, self.cgroup, host_pid=host_pid)
+        config["annotations"] = annotations or {}
+        if hook:
+            config["hooks"] = {"createRuntime": [{"path": hook[0], "args": list(hook)}]}
         (self._bundle / "config.json").write_text(json.dumps(config))
 
     def create(self) -> int:

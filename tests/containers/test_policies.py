@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
+import uuid
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +15,16 @@ import pytest
 import yaml
 
 from tests.bpf.agent import wait_until
-from tests.containers.runtime import PodSpec
+from tests.containers.runtime import PodSpec, add_program
 
 # The third argument of kill(2)'s tracepoint is the signal: this number is sent by these tests only.
 PROBE_SIGNAL = 60
+FIRST_ACT = f"""
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void) {{ syscall(SYS_kill, 0x3ffffff0, {PROBE_SIGNAL}); return 7; }}
+"""
+HOOK = Path(__file__).parent / "oci_hook.py"
 
 
 def policy(name, namespace="", more=(), action="Sigkill", **spec):
@@ -85,8 +94,7 @@ def test_namespaced_policy_kills_in_its_namespace_only(node, with_policies):
     _, outside = container_of(node, "web", "staging")
     becomes(inside, killed=True)
     assert not is_killed(outside)
-    script = f"trap '' {PROBE_SIGNAL}; kill -{PROBE_SIGNAL} $$"
-    assert subprocess.run(["/bin/bash", "-c", script], check=False).returncode == 0
+    assert not is_killed_on_host()
     events = wait_until(
         lambda: [e["process_tracepoint"] for e in agent.events() if "process_tracepoint" in e],
         10,
@@ -108,7 +116,7 @@ def test_labels_that_change(node, with_policies):
 
 
 def test_containers_and_host(node, with_policies):
-    with_policies(
+    agent = with_policies(
         policy(
             "side-only",
             containerSelector={
@@ -121,6 +129,28 @@ def test_containers_and_host(node, with_policies):
     _, side = container_of(node, "two", container="side")
     becomes(side, killed=True)
     assert not is_killed(main)
+
+    assert not is_killed_on_host()
+
+    def told():
+        bodies = [event.get("process_tracepoint", {}) for event in agent.events()]
+        pods = {}
+        for each in filter(None, bodies):
+            pods.setdefault(each["policy_name"], set()).add(
+                each["process"].get("pod", {}).get("name")
+            )
+        return pods.keys() == {"host-only", "side-only"} and pods
+
+    # What happens on the host is in no pod, and what happens in pods is not told as the host's.
+    assert wait_until(told, 10, "events of both policies") == {
+        "host-only": {None},
+        "side-only": {"two"},
+    }
+
+
+def is_killed_on_host():
+    script = f"trap '' {PROBE_SIGNAL}; kill -{PROBE_SIGNAL} $$"
+    return subprocess.run(["/bin/bash", "-c", script], check=False).returncode != 0
 
 
 def test_workloads_of_a_selector(node, with_policies):
@@ -142,6 +172,49 @@ def test_container_whose_first_act_is_forbidden(node, with_policies):
         container = node.container(pod, "/bin/bash", "-c", script)
         container.run()
         wait_until(partial(_has_ended, container), 5, "the end of the container")
+
+
+def test_container_that_its_runtime_announces(node, root, with_policies, tmp_path):
+    """What the hook says is all that tells the pod: the cgroup's path has another uid."""
+    program = add_program(root, "first-act", FIRST_ACT)
+    socket = f"unix://{tmp_path}/agent.sock"
+    selected = {"matchExpressions": [{"key": "name", "operator": "In", "values": ["main"]}]}
+    agent = with_policies(
+        policy("no-signal", "prod", containerSelector=selected),
+        options=("--server-address", socket),
+    )
+    pod = node.add(PodSpec("fast", "prod"))
+    other = node.add(PodSpec("fast", "staging"))
+    time.sleep(1)
+
+    def start(of: PodSpec, name: str) -> str:
+        annotations = {"uid": of.uid, "name": of.name, "namespace": of.namespace}
+        container = node.container(
+            replace(of, uid=str(uuid.uuid4())),
+            program,
+            hook=(sys.executable, str(HOOK), socket),
+            annotations={
+                "io.kubernetes.cri.container-name": name,
+                **{f"io.kubernetes.cri.sandbox-{key}": each for key, each in annotations.items()},
+            },
+        )
+        container.run()
+        return container.id[:31]
+
+    killed = [start(pod, "main") for _ in range(20)]
+    spared = [start(pod, "side"), start(other, "main")]
+
+    def exits() -> dict[str, tuple[str | None, int | None]]:
+        bodies = [event["process_exit"] for event in agent.events() if "process_exit" in event]
+        return {
+            each["process"]["docker"]: (each.get("signal"), each.get("status"))
+            for each in bodies
+            if each["process"].get("binary", "").endswith(program)
+        }
+
+    found = wait_until(lambda: (all_ := exits()).keys() >= {*killed, *spared} and all_, 15, "exits")
+    assert [found[each] for each in killed] == [("SIGKILL", None)] * 20
+    assert [found[each] for each in spared] == [(None, 7)] * 2
 
 
 def _has_ended(container):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from osmia_agent.assembly import export
 from osmia_agent.assembly.kernel import btf_path
 from osmia_agent.kernel.probe import probe
+from osmia_agent.process.hierarchies import mounted, v1_controller
+from osmia_agent.process.oci_cgroups import cgroups_of
 from osmia_agent.sensors.workloads import Announced
 from osmia_agent.server.debug import kept_processes
 from osmia_agent.server.policy_store import PolicyStore
@@ -52,6 +54,9 @@ def let_ask_kernel(
     if settings.persist_grpc_policies:
         node.policy_store = PolicyStore(Path(settings.persist_grpc_policies_dir))
 
+    procfs = Path(settings.procfs)
+    hierarchies = mounted(procfs, v1_controller(procfs))
+
     def announce(container: StartingContainer) -> bool:
         return workloads.announce(
             Announced(
@@ -60,6 +65,7 @@ def let_ask_kernel(
                 container.namespace,
                 container.name,
                 container.image,
+                tuple(cgroups_of(container.cgroup_path, hierarchies)),
             )
         )
 

@@ -40,6 +40,8 @@ class Announced(NamedTuple):
     name: str
     """Of the container in its pod; empty if the runtime did not say."""
     image: str = ""
+    cgroups: tuple[tuple[int, CgroupPlace], ...] = ()
+    """Those that are there already: what the kernel tells of them may not have been read yet."""
 
 
 class _Known(NamedTuple):
@@ -96,14 +98,16 @@ class Workloads:
     def announce(self, announced: Announced) -> bool:
         """Take a runtime's word for which pod a container will be in, before it starts.
 
-        Returns whether the pod is known; if it is, the container has its bits from the first
-        instruction on.
+        Returns whether the pod is known; if it is, and the cgroup is there, the container has its
+        bits from the first instruction on.
         """
         with self._lock:
             container = announced.container[:SHOWN_CHARACTERS]
             self._announced[container] = announced
             if len(self._announced) > _MAX_ANNOUNCED:
                 self._announced.popitem(last=False)
+            for cgroup_id, place in announced.cgroups:
+                self._places.setdefault(cgroup_id, place)
             for cgroup_id, place in self._places.items():
                 if container in place.containers:
                     self._decide(cgroup_id)

@@ -113,6 +113,18 @@ def test_announced_container(workloads, kernel, announced_first):
     assert kernel.masks[7] == 0b111
 
 
+def test_announced_container_whose_cgroup_nothing_was_read_of_yet(workloads, kernel):
+    workloads.add(WEB)
+    workloads.pods_changed(Directory(pods={UID: pod(app="web")}))
+    place = CgroupPlace((ONE,), "another")
+    assert workloads.announce(Announced(ONE, UID, "prod", "main", cgroups=((7, place), (8, place))))
+    assert kernel.masks == {HOST: 0, 7: 1, 8: 1}
+    workloads.cgroup_made(7, place)
+    assert kernel.masks == {HOST: 0, 7: 1, 8: 1}
+    workloads.cgroup_removed(7)
+    assert kernel.masks == {HOST: 0, 8: 1}
+
+
 def test_announced_container_of_an_unknown_pod(workloads, kernel):
     workloads.add(WEB)
     assert not workloads.announce(Announced(ONE, UID, "prod", "main"))
