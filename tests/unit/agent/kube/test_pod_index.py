@@ -105,3 +105,17 @@ def test_memory():
     tracemalloc.stop()
     assert len(index.directory.containers) == 250
     assert used < 10 << 20
+
+
+def test_a_new_list_of_the_same_pods_changes_nothing(index, told):
+    pods = [
+        pod(f"p{number}", f"u{number}", f"{number:031}".ljust(64, "0")) for number in range(250)
+    ]
+    index.replaced(pods)
+    before = index.directory
+    index.replaced(copy.deepcopy(pods))
+    after = index.directory
+    assert len(after.containers) == len(after.pods) == 250
+    for name in ("containers", "pods"):
+        old, new = getattr(before, name), getattr(after, name)
+        assert all(new[key] is old[key] for key in old)

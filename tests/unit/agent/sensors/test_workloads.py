@@ -163,3 +163,15 @@ def test_bits_are_given_back(workloads, kernel):
 )
 def test_repository(image, expected):
     assert repository(image) == expected
+
+
+def test_a_new_list_of_the_same_pods_writes_nothing(workloads, kernel):
+    workloads.add(WEB)
+    containers = {f"{number:031}": known(app="web") for number in range(250)}
+    for at, container in enumerate(containers):
+        workloads.cgroup_made(at + 1, CgroupPlace((container,)))
+    workloads.pods_changed(Directory(containers))
+    assert set(kernel.masks.values()) == {0, 1}
+    written = kernel.writes
+    workloads.pods_changed(Directory(containers))
+    assert kernel.writes == written
