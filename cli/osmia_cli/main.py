@@ -48,6 +48,8 @@ ALIASES = {"log": "loglevel", "tp": "tracingpolicy"}
     context_settings=_SETTINGS,
     params=connection_options(),
 )
+# Not in the help, which is the contract's; `osmia version` says more.
+@click.version_option(package_name="osmia", message="%(prog)s %(version)s", hidden=True)
 def osmia() -> None:
     """See what processes do, and what policies say about it."""
 

@@ -85,6 +85,7 @@ _TICK_S = 1.0
     show_default=True,
     help="What is worth a log line.",
 )
+@click.version_option(package_name="osmia", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(
     context: click.Context,
