@@ -1,10 +1,12 @@
 """What `make images` has built: size, user, labels, contents, and that both really run.
 
-Mounts are those of the chart, capabilities too: the agent's container is started by runc.
+Mounts are those of the chart, capabilities and seccomp profile too: the agent's container is started by
+runc. AppArmor is not tried: the chart asks for none, and few kernels of test machines have it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +17,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+from tests.images.seccomp import runtime_default
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / "build/images"
@@ -61,7 +65,12 @@ def image(request):
 def bundle(image, tmp_path):
     """A runc bundle of the image: read-only root, host's pids, nothing but the chart's rights."""
 
-    def make(arguments: list[str], capabilities: list[str], mounts: list[dict]) -> Path:
+    def make(
+        arguments: list[str],
+        capabilities: list[str],
+        mounts: list[dict],
+        seccomp: list[str] | None = None,
+    ) -> Path:
         subprocess.run(["runc", "spec"], cwd=tmp_path, check=True)
         spec = json.loads((tmp_path / "config.json").read_text())
         config = image.config["config"]
@@ -79,6 +88,8 @@ def bundle(image, tmp_path):
             ),
         }
         spec["process"].pop("rlimits", None)
+        # A profile for fewer capabilities stands for a runtime that knows less.
+        spec["linux"]["seccomp"] = runtime_default(held if seccomp is None else seccomp)
         spec["linux"]["namespaces"] = [{"type": kind} for kind in ("mount", "ipc", "uts")]
         spec["linux"]["cgroupsPath"] = f"/osmia-test-{os.getpid()}"
         spec["mounts"] = [
@@ -96,6 +107,26 @@ def bundle(image, tmp_path):
 def bind(source: Path | str, destination: str, mode: str = "ro") -> dict:
     options = ["rbind", mode]
     return {"destination": destination, "type": "bind", "source": str(source), "options": options}
+
+
+OPENED = """
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata:
+  name: opened
+spec:
+  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_openat
+    args:
+    - index: 6
+      type: string
+    selectors:
+    - matchArgs:
+      - index: 0
+        operator: Equal
+        values: ["MARKER"]
+"""
 
 
 def test_size_is_within_the_limit(image):
@@ -134,27 +165,35 @@ def test_what_is_not_needed_is_left_out(image):
     assert (image.root / "usr/lib/python3/dist-packages/bcc").exists() == (image.name == "agent")
 
 
+AGENT = [
+    *("--procfs=/procRoot", "--bpf-lib=/state", "--run-dir=/run/osmia"),
+    *("--export-filename=/export/events.log", "--server-address=", "--metrics-server="),
+    *("--tracing-policy-dir=/policies", "--health-server-address="),
+]
+
+
+def agent_mounts(folder: Path) -> list[dict]:
+    for name in ("state", "export", "run", "policies"):
+        (folder / name).mkdir()
+    return [
+        bind("/proc", "/procRoot"),
+        bind("/sys/fs/cgroup", "/sys/fs/cgroup"),
+        bind("/sys/kernel/tracing", "/sys/kernel/tracing", "rw"),
+        bind(folder / "state", "/state", "rw"),
+        bind(folder / "export", "/export", "rw"),
+        {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
+        bind(folder / "run", "/run/osmia", "rw"),
+        bind(folder / "policies", "/policies"),
+    ]
+
+
 @pytest.mark.parametrize("image", ["agent"], indirect=True)
 def test_agent_sees_an_exec_with_the_rights_of_the_chart(bundle, tmp_path):
-    for name in ("state", "export", "run"):
-        (tmp_path / name).mkdir()
-    folder = bundle(
-        [
-            *("--procfs=/procRoot", "--bpf-lib=/state", "--run-dir=/run/osmia"),
-            *("--export-filename=/export/events.log", "--server-address=", "--metrics-server="),
-        ],
-        CAPABILITIES,
-        [
-            bind("/proc", "/procRoot"),
-            bind("/sys/fs/cgroup", "/sys/fs/cgroup"),
-            bind("/sys/kernel/tracing", "/sys/kernel/tracing", "rw"),
-            bind(tmp_path / "state", "/state", "rw"),
-            bind(tmp_path / "export", "/export", "rw"),
-            {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
-            bind(tmp_path / "run", "/run/osmia", "rw"),
-        ],
-    )
     marker = f"osmia-image-{os.getpid()}"
+    # Attached by perf_event_open(2), which programs of execs do without.
+    mounts = agent_mounts(tmp_path)
+    (tmp_path / "policies/opened.yaml").write_text(OPENED.replace("MARKER", f"/nowhere/{marker}"))
+    folder = bundle(AGENT, CAPABILITIES, mounts)
     events = tmp_path / "export/events.log"
     log = tmp_path / "agent.log"
     name = f"osmia-image-agent-{os.getpid()}"
@@ -170,14 +209,15 @@ def test_agent_sees_an_exec_with_the_rights_of_the_chart(bundle, tmp_path):
         seen = False
         while not seen and agent.poll() is None and time.monotonic() < deadline:
             subprocess.run(["/bin/true", marker], check=True)
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"/nowhere/{marker}").read_bytes()
             time.sleep(0.5)
             lines = events.read_text().splitlines() if events.exists() else []
+            found = [json.loads(line) for line in lines if line.endswith("}")]
             seen = any(
-                json.loads(line).get("process_exec", {}).get("process", {}).get("arguments")
-                == marker
-                for line in lines
-                if line.endswith("}")
-            )
+                each.get("process_exec", {}).get("process", {}).get("arguments") == marker
+                for each in found
+            ) and any("process_tracepoint" in each for each in found)
         assert seen, log.read_text()
         assert list((tmp_path / "state").rglob("*")), "the compiled programs are kept"
     finally:
@@ -202,3 +242,16 @@ def test_operator_starts_as_an_ordinary_user(bundle):
         )
         (folder / "config.json").unlink()
         assert expected in done.stdout
+
+
+@pytest.mark.parametrize("image", ["agent"], indirect=True)
+def test_a_runtime_that_denies_bpf_is_named(bundle, tmp_path):
+    folder = bundle(AGENT, CAPABILITIES, agent_mounts(tmp_path), seccomp=[])
+    done = subprocess.run(
+        ["runc", "run", "--bundle", str(folder), f"osmia-image-denied-{os.getpid()}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "seccomp" in done.stderr

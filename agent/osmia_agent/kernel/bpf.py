@@ -18,6 +18,7 @@ from pathlib import Path
 
 _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
 _NAME_BYTES = 16
+_PROBE_READ_KERNEL = 113  # the helper
 _LOG_BYTES = 1 << 20
 _LOG_TAIL_CHARS = 2000
 _POSSIBLE_CPUS = Path("/sys/devices/system/cpu/possible")
@@ -84,6 +85,38 @@ def _bpf(command: _Command, attributes: bytes, what: str) -> int:
         code = ctypes.get_errno()
         raise BpfError(code, f"{what}: {os.strerror(code)}")
     return result
+
+
+def is_denied() -> bool:
+    """Return whether bpf(2) itself is out of reach, whatever it is called for.
+
+    With the capability, nothing but a security module or a seccomp profile says EPERM here.
+    """
+    try:
+        _bpf(_Command.MAP_CREATE, b"", "nothing")
+    except BpfError as refusal:
+        return refusal.errno == errno.EPERM
+    return False
+
+
+def may_read_kernel() -> bool:
+    """Return whether programs may read kernel memory, which lockdown=confidentiality forbids.
+
+    Tried on a program that does so and nothing else. Raises `BpfError` if it is refused otherwise.
+    """
+    steps = (
+        *((0xBF, 0xA1, 0), (0x07, 0x01, -8)),  # r1 = frame pointer - 8
+        *((0xB7, 0x02, 8), (0xB7, 0x03, 0)),  # r2 = 8, r3 = 0
+        *((0x85, 0x00, _PROBE_READ_KERNEL), (0xB7, 0x00, 0), (0x95, 0x00, 0)),
+    )
+    code = b"".join(struct.pack("=BBhi", op, registers, 0, value) for op, registers, value in steps)
+    try:
+        os.close(load_program(ProgramType.RAW_TRACEPOINT, "read_kernel", code))
+    except BpfError as refusal:
+        if "unknown func" not in str(refusal) and "cannot use helper" not in str(refusal):
+            raise
+        return False
+    return True
 
 
 def _name(name: str) -> bytes:

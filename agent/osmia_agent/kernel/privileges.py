@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from osmia_agent.kernel.bpf import is_denied, may_read_kernel
 from osmia_bpf.headers import kernel_version
 
 _STATUS = Path("/proc/self/status")
@@ -67,4 +68,15 @@ def check_privileges() -> None:
         raise MissingPrivilegeError(
             "missing CAP_BPF in the initial user namespace: this process is in another one, "
             "where capabilities do not count for BPF"
+        )
+    if is_denied():
+        raise MissingPrivilegeError(
+            "bpf(2) is denied although its capability is there: by the container's seccomp profile "
+            "or by a security module; allow it, as the profiles of newer runtimes do with CAP_BPF"
+        )
+    # What reads by older helpers is too old for the lockdown to tell.
+    if kernel_version(os.uname().release)[:2] >= _SPLIT_SINCE and not may_read_kernel():
+        raise MissingPrivilegeError(
+            "the kernel is locked down for confidentiality, so BPF programs cannot read its memory:"
+            " start it with lockdown=integrity, or without lockdown="
         )
