@@ -4,8 +4,9 @@ PYTHON := /usr/bin/python3
 BIN := .venv/bin
 ARGS ?=
 KERNELS ?= 6.1 6.12
+LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 $(ARGS)
 
-.PHONY: setup setup-test run test test-cluster test-containers test-chart test-images test-kernels lint images chart docs pictures reference test-docs bench clean
+.PHONY: setup setup-test run test test-cluster test-containers test-chart test-images test-kernels lint images locks licences chart docs walk pictures reference test-docs bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -25,6 +26,7 @@ test-containers: setup-test    ## pods and policies with real containers (runc),
 	$(BIN)/pytest tests/containers $(ARGS)
 
 test-chart: setup-test         ## the Helm chart, with the real Helm and a real API server
+	scripts/apt-install runc busybox-static iproute2
 	$(BIN)/pytest -n 2 tests/chart $(ARGS)
 
 images:                        ## both container images, without a daemon
@@ -47,6 +49,15 @@ lint: setup-test               ## format, lint, types, import rules
 chart: setup-test              ## write what follows from the chart's values: schema and README
 	$(BIN)/python scripts/chart_reference.py
 
+locks: setup-test              ## write the images' lock files anew: ARGS=--upgrade, or --upgrade-package NAME
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(LOCK) --extra agent --extra cli pyproject.toml --output-file images/agent.lock
+	$(LOCK) --extra operator pyproject.toml --output-file images/operator.lock
+	$(LOCK) images/build.in --output-file images/build.lock
+
+licences: setup-test            ## write the licences of what the images hold; as root, of Debian's packages too
+	$(BIN)/python scripts/licences.py
+
 docs: .venv/.docs              ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
@@ -56,6 +67,10 @@ pictures: .venv/.docs          ## record the terminals that the documentation sh
 test-docs: .venv/.docs         ## the site without a warning, each page in a browser, the search
 	scripts/apt-install chromium
 	$(BIN)/pytest tests/docs $(ARGS)
+
+walk: setup-test                ## go through the quick start in a cluster, and write what it prints; as root
+	scripts/apt-install runc busybox-static iproute2
+	$(BIN)/python scripts/walk.py $(ARGS)
 
 reference: setup-test chart    ## write the pages that are made of the code: fields and commands
 	$(BIN)/python scripts/crd_reference.py

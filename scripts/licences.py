@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write images/LICENCES.md: what the images are made of, and the licence of each part.
 
-Python packages: what the lock files name, by the metadata of those very files. Debian packages: what is
-in the images that `images/build` has made, by their copyright files; where there are no images, what the
-page says of them stays.
+Python packages: what the lock files name, by the metadata of those very files. Debian packages:
+what is in the images that `images/build` has made, by their copyright files; where there are no
+images, what the page says of them stays.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ WORK = ROOT / "build/images"
 _HEAD = """\
 # Licences of what the images hold
 
-Osmia itself is under the [Apache License 2.0](../LICENSE). Written by `make licences`; tests compare it with the lock files and with the
-images. The texts are in the images: of Python packages in `/opt/osmia/lib/python3.11/site-packages/*.dist-info`, of Debian's in
+Osmia itself is under the [Apache License 2.0](../LICENSE). Written by `make licences`; tests
+compare this page with the lock files and with the images. The texts are in the images: of Python
+packages in `/opt/osmia/lib/python3.11/site-packages/*.dist-info`, of Debian's in
 `/usr/share/doc/*/copyright`. The bill of materials is `/opt/osmia/share/osmia/sbom.cdx.json`.
 
 """
@@ -60,7 +61,7 @@ def python_parts(reports: dict[str, Any]) -> list[Part]:
 
 
 def licence(metadata: dict[str, Any]) -> str:
-    """Return the licence that a package's metadata names: an expression, else a word, else what class.
+    """Return the licence that a package's metadata names: an expression, a word, or its class.
 
     Raises ValueError if it names none.
     """
@@ -88,7 +89,7 @@ def debian_parts(roots: dict[str, Path]) -> list[Part]:
 
 
 def copyright_licences(text: str) -> str:
-    """Return the licences that a Debian copyright file names: by its fields, else by common texts."""
+    """Return the licences that a Debian copyright file names: by field, else by common text."""
     names = set(re.findall(r"^License: *(\S.*?) *$", text, re.MULTILINE))
     # An older form, in words: it names what it does not quote.
     names = names or set(re.findall(r"/usr/share/common-licenses/([\w.+-]*\w)", text))
@@ -109,10 +110,19 @@ def _report(image: str) -> Any:
     """Ask pip for the metadata of what an image's lock file names; nothing is installed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "report.json")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps"]
-        command += ["--disable-pip-version-check", "--ignore-installed", "--require-hashes"]
-        command += ["--report", str(path), "--requirement", str(ROOT / f"images/{image}.lock")]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 our own words
+        # Older versions of pip do not report the field License-Expression.
+        pip = Path(folder, "venv/bin/pip")
+        commands = [
+            [sys.executable, "-m", "venv", str(pip.parents[1])],
+            [str(pip.parent / "python"), "-m", "pip", "install", "--quiet", "pip>=25"],
+            [
+                *(str(pip), "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed"),
+                *("--require-hashes", "--report", str(path)),
+                *("--requirement", str(ROOT / f"images/{image}.lock")),
+            ],
+        ]
+        for command in commands:
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 ours
         return json.loads(path.read_text())
 
 

@@ -109,6 +109,12 @@ class Cluster:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def existing(self, kind: str, name: str, namespace: str = "") -> dict[str, Any]:
+        """An object that must be there."""
+        found = self.get(kind, name, namespace)
+        assert found is not None, f"there is no {kind} {name}"
+        return found
+
     def list(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = json.loads(
             self.kubectl("get", kind, *arguments, "-o", "json")

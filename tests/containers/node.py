@@ -21,7 +21,7 @@ class Node:
     """Pods and containers of one test, removed at its end."""
 
     def __init__(self, client: KubeClient, folder: Path, root: Path, name: str) -> None:
-        self._client = client
+        self.client = client
         self._folder = folder / "containers"
         self._folder.mkdir()
         self._root = root
@@ -39,12 +39,12 @@ class Node:
             container.remove_cgroup()
         for pod in self._pods:
             with contextlib.suppress(ApiError):
-                self._client.delete(PODS, pod.name, pod.namespace)
+                self.client.delete(PODS, pod.name, pod.namespace)
         with contextlib.suppress(ApiError):
-            self._client.delete(NODES, self.name)
+            self.client.delete(NODES, self.name)
 
     def add_node(self, **labels: str) -> None:
-        self._client.create(
+        self.client.create(
             NODES,
             {
                 "apiVersion": "v1",
@@ -55,14 +55,14 @@ class Node:
 
     def add_namespace(self, name: str) -> None:
         with contextlib.suppress(ApiError):
-            self._client.create(
+            self.client.create(
                 NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             )
 
     def add(self, pod: PodSpec) -> PodSpec:
         """Make the pod's object, which says nothing of containers yet."""
         self.add_namespace(pod.namespace)
-        made = self._client.create(PODS, pod.manifest(self.name), pod.namespace)
+        made = self.client.create(PODS, pod.manifest(self.name), pod.namespace)
         pod.uid = made["metadata"]["uid"]
         self._pods.append(pod)
         return pod
@@ -80,15 +80,15 @@ class Node:
         self.write_status(pod)
 
     def write_status(self, pod: PodSpec, **status: Any) -> None:
-        manifest = self._client.get(PODS, pod.name, pod.namespace)
+        manifest = self.client.get(PODS, pod.name, pod.namespace)
         manifest["status"] = {"containerStatuses": pod.statuses, "phase": "Running", **status}
         path = PODS.path(pod.namespace, pod.name, "status")
-        self._client.request("PUT", path, body=manifest)
+        self.client.request("PUT", path, body=manifest)
 
     def label(self, pod: PodSpec, **labels: str) -> None:
-        manifest = self._client.get(PODS, pod.name, pod.namespace)
+        manifest = self.client.get(PODS, pod.name, pod.namespace)
         manifest["metadata"]["labels"] = labels
-        self._client.replace(PODS, manifest, pod.namespace)
+        self.client.replace(PODS, manifest, pod.namespace)
 
     def delete(self, pod: PodSpec) -> None:
-        self._client.delete(PODS, pod.name, pod.namespace)
+        self.client.delete(PODS, pod.name, pod.namespace)

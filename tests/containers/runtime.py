@@ -141,6 +141,11 @@ class Container:
         self.start()
         return pid
 
+    @property
+    def runc(self) -> list[str]:
+        """The command that runs others in it, as `kubectl exec` has it done; they follow it."""
+        return ["runc", "--root", str(self._state), "exec", self.id]
+
     def execute(self, *command: str) -> None:
         """Run a command in it, as `kubectl exec` has it done."""
         self._runc("exec", self.id, *command)

@@ -15,10 +15,8 @@ from typing import Any
 
 _PACKAGE = "golang-github-containerd-containerd-dev"
 _SOURCE = "usr/share/gocode/src/github.com/containerd/containerd/contrib/seccomp/seccomp_default.go"
-# New namespaces, by clone's first argument: mount, UTS, IPC, user, pid, network, cgroup.
-_NAMESPACES = (
-    0x00020000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x02000000
-)
+# New namespaces, by clone's first argument: mount, cgroup, UTS, IPC, user, pid, network.
+_NAMESPACES = 0x00020000 | sum(1 << bit for bit in range(25, 31))
 
 
 def source() -> str:
@@ -42,7 +40,7 @@ def source() -> str:
 
 
 def runtime_default(capabilities: list[str], text: str | None = None) -> dict[str, Any]:
-    """Return the profile, as in a runc bundle, for a container with these capabilities (CAP_...)."""
+    """Return the profile, as in runc bundles, for a container with these capabilities."""
     text = source() if text is None else text
     always, _, by_condition = text.partition("// include by kernel version")
     by_condition = by_condition.partition("if !admin")[0]

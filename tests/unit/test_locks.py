@@ -1,4 +1,4 @@
-"""The lock files of the images: what pyproject.toml asks for is in them, in a version that will do."""
+"""The images' lock files: what pyproject.toml asks for is in them, in a version that will do."""
 
 from __future__ import annotations
 

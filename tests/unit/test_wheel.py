@@ -1,7 +1,7 @@
 """The distribution as a release makes it: from a clean checkout to a source archive to a wheel.
 
-What is in the wheel, and that it works where nothing else of the project is: in a virtual environment
-that borrows only the dependencies of this one.
+What is in the wheel, and that it works where nothing else of the project is: in a virtual
+environment that borrows only the dependencies of this one.
 """
 
 from __future__ import annotations

@@ -25,10 +25,6 @@
       valueFrom:
         fieldRef:
           fieldPath: spec.nodeName
-    - name: POD_NAMESPACE
-      valueFrom:
-        fieldRef:
-          fieldPath: metadata.namespace
     # With it the operator tells a report of this Pod from one of its predecessor.
     - name: POD_UID
       valueFrom:
