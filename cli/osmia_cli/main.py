@@ -57,6 +57,8 @@ def osmia() -> None:
 def main() -> int:
     """Run under the name that the program was called by; return the exit status, 1 for errors."""
     _keep_standard_descriptors()
+    # Read when gRPC is imported: errors are told by this program.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for stream in (sys.stdout, sys.stderr):
         # Events are UTF-8 whatever the locale says, and so are all texts.
         if isinstance(stream, io.TextIOWrapper):

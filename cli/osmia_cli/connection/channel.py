@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -47,8 +46,6 @@ class Target:
 
 def find_target(settings: ConnectionSettings) -> Target:
     """Find the agent. Raises ClickException for options that cannot be used."""
-    if "GRPC_VERBOSITY" not in os.environ:
-        os.environ["GRPC_VERBOSITY"] = "NONE"  # errors are told by this program
     address = find_address(settings.server_address)
     _log.debug("asking the agent at %s", address)
     credentials = None

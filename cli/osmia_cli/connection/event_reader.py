@@ -7,6 +7,7 @@ stream whose events pass from a thread of the library's to an event loop.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -51,8 +52,11 @@ class EventReader:
         if call is not None:
             call.cancel()
 
-    def read(self) -> Iterator[bytes]:
-        """Yield events until the agent ends the stream. Raises CallError."""
+    def read(self, opened: Callable[[], object] | None = None) -> Iterator[bytes]:
+        """Yield events until the agent ends the stream; `opened` is called once it has begun.
+
+        Raises CallError.
+        """
         target = find_target(self._settings)
         options = [*target.options, (experimental.ChannelOptions.SingleThreadedUnaryStream, 1)]
         channel = (
@@ -66,6 +70,9 @@ class EventReader:
             if self._ended.is_set():  # before there was a call to cancel
                 self._call.cancel()
             try:
+                self._call.initial_metadata()
+                if opened is not None and self._call.is_active():
+                    opened()
                 yield from self._call
             except grpc.RpcError as error:
                 if not self._ended.is_set():
@@ -77,17 +84,32 @@ class EventReader:
     def read_again(self, wait_s: float, tell: Callable[[str], object]) -> Iterator[bytes]:
         """Yield events for ever: after the end of a stream, or its failure, wait and connect again.
 
-        `tell` is told of each break. Events of the time between are not repeated by agents: those
-        are lost to this stream. Raises CallError for a failure that no other attempt can mend.
+        `tell` is told of each break, why attempts fail, once for each reason, and how long the
+        break was: agents do not repeat the events of that time. Raises CallError for a failure that
+        no other attempt can mend.
         """
+        broken_s: float | None = None
+        told: set[str] = set()
+
+        def opened() -> None:
+            nonlocal broken_s
+            if broken_s is not None:
+                missed_s = time.monotonic() - broken_s
+                tell(f"connected again; events of {missed_s:.1f} s were missed")
+            broken_s = None
+            told.clear()
+
         while not self._ended.is_set():
             try:
-                yield from self.read()
+                yield from self.read(opened)
                 reason = "the agent ended the stream"
             except CallError as error:
                 if error.code in _HOPELESS:
                     raise
                 reason = error.format_message()
-            if not self._ended.is_set():
+            if broken_s is None:
+                broken_s = time.monotonic()
+            if not self._ended.is_set() and reason not in told:
+                told.add(reason)
                 tell(f"{reason}; connecting again in {wait_s:g} s")
-                self._ended.wait(wait_s)
+            self._ended.wait(wait_s)

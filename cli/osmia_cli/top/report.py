@@ -42,6 +42,7 @@ def _as_object(
         "rates": {
             name: {key: round(rate, 3) for key, rate in values} for name, values in rates.items()
         },
+        "counts": {name: dict(model.rates[name].total.most_common()) for name in rates},
         "agent": asdict(vitals or Vitals()),
     }
 
@@ -52,8 +53,9 @@ def _as_text(
     parts = [summary(model.events, sum(rate for _, rate in rates["type"]), vitals)]
     for name, values in rates.items():
         if values:
-            rows = [(key, f"{rate:.1f}") for key, rate in values[:_ROWS]]
-            parts.append("\n".join(align([(name.upper(), "PER SECOND"), *rows])))
+            counts = model.rates[name].total
+            rows = [(key, f"{rate:.1f}", str(counts[key])) for key, rate in values[:_ROWS]]
+            parts.append("\n".join(align([(name.upper(), "PER SECOND", "EVENTS"), *rows])))
     return parts
 
 

@@ -44,6 +44,10 @@ class AgentServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End all calls, and listen no more."""
         self._server.stop(None).wait()
 
 

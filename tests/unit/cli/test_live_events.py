@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +128,29 @@ def test_reconnecting(agent: AgentServer, follower: Any) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
     assert len(agent.requests["GetEvents"]) == 3
-    first, second = process.stderr.read().decode().splitlines()
-    assert first == "osmia: the agent ended the stream; connecting again in 0.1 s"
-    assert second.startswith("osmia: failed to get events: no agent answers at unix://")
+    told = process.stderr.read().decode().splitlines()
+    assert told[0] == "osmia: the agent ended the stream; connecting again in 0.1 s"
+    assert told[2].startswith("osmia: failed to get events: no agent answers at unix://")
+    for line in (told[1], told[3]):
+        assert re.fullmatch(r"osmia: connected again; events of \d\.\d s were missed", line)
+    assert len(told) == 4
+
+
+def test_while_no_agent_is_there_the_time_is_counted(follower: Any, agent: AgentServer) -> None:
+    process = follower("--reconnect", "--reconnect-wait", "100ms", "--retries=0")
+    agent.events.put(EXEC)
+    assert process.stdout.readline()
+    agent.stop()
+    assert b"; connecting again in 0.1 s" in process.stderr.readline()
+    time.sleep(1)  # some attempts, which fail alike
+    with AgentServer(agent.address) as again:
+        again.events.put(EXEC)
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    *others, last = process.stderr.read().decode().splitlines()
+    assert len(others) <= 2
+    assert re.fullmatch(r"osmia: connected again; events of \d+\.\d s were missed", last)
 
 
 def test_reconnecting_is_no_use_for_what_is_refused(agent: AgentServer, follower: Any) -> None:

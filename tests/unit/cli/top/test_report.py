@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 def test_recorded(osmia: Osmia) -> None:
     assert osmia("top", given=TEXT).stdout.decode() == (
         "3 events, 3.0/s\n\n"
-        "TYPE           PER SECOND\nprocess_exec   2.0\nprocess_exit   1.0\n\n"
-        "POD        PER SECOND\nshop/web   2.0\n(host)     1.0\n\n"
-        "BINARY     PER SECOND\n/bin/ls    2.0\n/bin/cat   1.0\n"
+        "TYPE           PER SECOND   EVENTS\n"
+        "process_exec   2.0          2\n"
+        "process_exit   1.0          1\n\n"
+        "POD        PER SECOND   EVENTS\n"
+        "shop/web   2.0          2\n"
+        "(host)     1.0          1\n\n"
+        "BINARY     PER SECOND   EVENTS\n"
+        "/bin/ls    2.0          2\n"
+        "/bin/cat   1.0          1\n"
     )
 
 
@@ -30,6 +36,7 @@ def test_live(osmia: Osmia, agent: AgentServer) -> None:
     told = json.loads(osmia("top", "-o", "json", "--pod", "w", *address, given=None).stdout)
     assert told["events"] == 3
     assert set(told["rates"]["type"]) == {"process_exec", "process_exit"}
+    assert told["counts"]["type"] == {"process_exec": 2, "process_exit": 1}
     unknown = dict.fromkeys(("kernel_lost", "export_lost", "stream_lost", "memory_bytes"))
     assert told["agent"] == unknown
     assert agent.requests["GetInfo"]
