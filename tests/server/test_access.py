@@ -1,5 +1,6 @@
 """Who reaches the API, by which listener, and what each may send."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from osmia_events import messages
 from tests.server.replayed import ReplayedAgent, exec_event
 
 SERVICE = "/tetragon.FineGuidanceSensors/"
@@ -159,6 +161,32 @@ def test_requests_that_are_none_too_large_or_too_many(tmp_path):
                     codes.add(refused.code())
             assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
         assert "Traceback" not in agent.log()
+
+
+METHODS = [
+    f"/{service.full_name}/{method.name}"
+    for service in map(messages.service, ("FineGuidanceSensors", "EventLogService"))
+    for method in service.methods
+]
+
+
+def test_an_oversized_or_endless_request_of_any_kind_has_a_status(agent):
+    """Only the first request of a call is looked at; a client may go on for ever."""
+    with grpc.insecure_channel(agent.address) as channel:
+        for path in METHODS:
+            with pytest.raises(grpc.RpcError) as error:
+                list(channel.unary_stream(path)(bytes(5 << 20), timeout=30))
+            assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for path in METHODS:
+            call = channel.stream_stream(path)((b"" for _ in range(10**9)), timeout=30)
+            if path.endswith("/GetEvents"):
+                call.initial_metadata()
+                call.cancel()
+            with contextlib.suppress(grpc.RpcError):
+                list(call)
+            assert call.code() not in {grpc.StatusCode.DEADLINE_EXCEEDED, None}
+        assert raw(channel, SERVICE + "GetVersion")(b"", timeout=10)
+    assert "Traceback" not in agent.log()
 
 
 def test_a_call_without_request_ends_with_a_status(agent):
