@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import fcntl
+import hashlib
 import itertools
 import os
 import pty
@@ -84,6 +85,8 @@ class Shot(NamedTuple):
     """Whether it asks the agent, so that no two pictures are the same."""
 
 
+# What a live picture is made of: it cannot be compared, so it holds the digest of these.
+_LIVE_INPUTS = ("cli/osmia_cli/top", "examples/recordings", "scripts/record_terminal.py")
 _REDACT = "osmia filter --config examples/export/redact-secrets.yaml"
 SHOTS = (
     Shot(
@@ -141,7 +144,18 @@ def _agent(folder: Path) -> Iterator[str]:
 
 def picture(shot: Shot, address: str = "") -> str:
     """Return what a shot shows, as SVG; a live one asks the agent at the address."""
-    return _draw(shot, _run(shot, address))
+    drawing = _draw(shot, _run(shot, address))
+    return f"{drawing}{live_mark()}\n" if shot.live else drawing
+
+
+def live_mark() -> str:
+    """Return the comment that a live picture of today's program ends with."""
+    digest = hashlib.sha256()
+    for name in _LIVE_INPUTS:
+        found = [path for path in (ROOT / name).rglob("*") if path.suffix in (".py", ".json")]
+        for path in sorted(found) or [ROOT / name]:
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"<!-- of {digest.hexdigest()} -->"
 
 
 def _run(shot: Shot, address: str) -> pyte.Screen:
@@ -154,12 +168,16 @@ def _run(shot: Shot, address: str) -> pyte.Screen:
         size = struct.pack("HHHH", shot.rows, shot.columns, 0, 0)
         fcntl.ioctl(0, termios.TIOCSWINSZ, size)
         os.chdir(ROOT)
-        os.environ |= {"PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "xterm-256color"}
-        os.environ |= {"COLORTERM": "truecolor"}
+        # Given whole: GNU readline, where it is loaded, adds the width of another terminal.
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")
+        }
+        environment |= {"PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "xterm-256color"}
+        environment |= {"COLORTERM": "truecolor"}
         command = shot.command
         if shot.live:
             command += f" --server-address {shlex.quote(address)}"
-        os.execv("/bin/sh", ["/bin/sh", "-c", command])  # noqa: S606 the shell is meant
+        os.execve("/bin/sh", ["/bin/sh", "-c", command], environment)  # noqa: S606 the shell is meant
     deadline = time.monotonic() + shot.seconds
     while (left := deadline - time.monotonic()) > 0:
         if not select.select([terminal], [], [], left)[0]:

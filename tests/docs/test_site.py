@@ -35,6 +35,8 @@ class Watched:
 
     def __init__(self, browser: Browser, address: str, **context: Any) -> None:
         self.context = browser.new_context(**context)
+        # A busy machine is no fault of the site.
+        self.context.set_default_timeout(120_000)
         self.page: Page = self.context.new_page()
         self.problems: list[str] = []
         self.page.on("console", self._console)
@@ -112,7 +114,7 @@ def test_the_search_finds_redaction(browser: Browser, address: str) -> None:
     page.locator("[data-md-component=search-query]").first.click()
     page.keyboard.type("redaction")
     results = page.locator(".md-search-result__item a.md-search-result__link")
-    results.first.wait_for(timeout=20_000)
+    results.first.wait_for()
     links = [str(link.get_attribute("href")) for link in results.all()]
     results.first.click()
     page.wait_for_load_state("load")
