@@ -26,6 +26,8 @@ class ProgramKind(StrEnum):
     MODIFY_RETURN = "fmod_ret"
     """Before a function, which it can keep from running."""
     LSM = "lsm"
+    SLEEPABLE_LSM = "sleepable lsm"
+    """An LSM program that may wait, as for what is read from a disk."""
     KPROBE = "kprobe"
     KRETPROBE = "kretprobe"
     KPROBE_MULTI = "kprobe_multi"

@@ -49,24 +49,36 @@ def _lseek(selector: str) -> str:
     return _LSEEK.format(selector=selector)
 
 
-def _access(prefixes: int) -> str:
-    return _ACCESS.format(values=", ".join(f'"/srv/data/{99 - n:03}/"' for n in range(prefixes)))
+def _access(folder: str, prefixes: int) -> str:
+    return _ACCESS.format(values=", ".join(f'"{folder}{99 - n:03}/"' for n in range(prefixes)))
 
 
+_SHORT = "/srv/data/"
+_LONG = "/srv/data/that/begins/with/the/same/sixty-odd/letters/in/every/one/"
+# Differs from the prefixes of 99 in the last of their characters.
+_PATH = "099x/today"
 _NEVER_BINARY = 'matchBinaries: [{operator: In, values: ["/usr/bin/nothing"]}]'
 _FIVE = 'matchArgs: [{index: 1, operator: Equal, values: ["5"]}]'
-_CASES = {
-    "bare": ("lseek", ""),
-    "argument": ("lseek", _lseek('matchArgs: [{index: 1, operator: Equal, values: ["77"]}]')),
-    "binary": ("lseek", _lseek(_NEVER_BINARY)),
-    "raw_syscalls": ("lseek", _ANOTHER_CALL),
-    "rate": ("lseek", _lseek(f"{_FIVE}\n    matchActions: [{{action: Post, rateLimit: 1h}}]")),
-    "posted": ("lseek", _lseek(_FIVE)),
-    "access": ("access", ""),
-    "prefix": ("access", _access(1)),
-    "prefixes": ("access", _access(100)),
+_LSEEK_KPROBES = {
+    "argument": _lseek('matchArgs: [{index: 1, operator: Equal, values: ["77"]}]'),
+    "binary": _lseek(_NEVER_BINARY),
+    "rate": _lseek(f"{_FIVE}\n    matchActions: [{{action: Post, rateLimit: 1h}}]"),
+    "posted": _lseek(_FIVE),
 }
-"""By name: the call, and the policy, if there is any."""
+_CASES = {
+    "bare": ("", ""),
+    **{name: ("", policy) for name, policy in _LSEEK_KPROBES.items()},
+    "raw_syscalls": ("", _ANOTHER_CALL),
+    "access": (_SHORT, ""),
+    "prefix": (_SHORT, _access(_SHORT, 1)),
+    "prefixes": (_SHORT, _access(_SHORT, 100)),
+    "long access": (_LONG, ""),
+    "long prefix": (_LONG, _access(_LONG, 1)),
+    "long prefixes": (_LONG, _access(_LONG, 100)),
+}
+"""By name: the folder of the path that the call is given, empty for a call without one, and the
+policy, if there is any."""
+_WITHOUT_FENTRY = {f"{name}, kprobes": ("", policy) for name, policy in _LSEEK_KPROBES.items()}
 _RECORDS = {"rate": 1, "posted": None}
 """How many records there must be of cases that have any; None: one for each call."""
 
@@ -76,24 +88,25 @@ def main(target: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         program = Path(name, "call_loop")
         subprocess.run(["gcc", "-O2", "-o", program, _PROGRAM], check=True)
-        node = Node(Path(name, "programs"), 1 << 22)
         found = {}
-        for case, (call, policy) in _CASES.items():
-            if policy:
-                node.add(policy)
-            runs = [_microseconds(node, program, call, case) for _ in range(_RUNS)]
-            found[case] = statistics.median(runs)
-            node.clear()
-        node.sensor.close()
+        for cases, without in ((_CASES, frozenset()), (_WITHOUT_FENTRY, {"fentry", "fexit"})):
+            node = Node(Path(name, "programs"), 1 << 22, without=frozenset(without))
+            for case, (folder, policy) in cases.items():
+                if policy:
+                    node.add(policy)
+                runs = [_microseconds(node, program, folder, case) for _ in range(_RUNS)]
+                found[case] = statistics.median(runs)
+                node.clear()
+            node.sensor.close()
     Path(target).write_text(json.dumps(found))
 
 
-def _microseconds(node: Node, program: Path, call: str, case: str) -> float:
+def _microseconds(node: Node, program: Path, folder: str, case: str) -> float:
     """Run the loop once; it must leave the records that belong to the case."""
-    command = [program, call, str(_CALLS)]
+    command = [program, str(_CALLS), *([folder + _PATH] if folder else ())]
     ended = subprocess.run(command, check=True, capture_output=True, text=True)
     found = len(node.events())
-    expected = _RECORDS.get(case, 0)
+    expected = _RECORDS.get(case.partition(",")[0], 0)
     # Of a limit for an hour, later runs leave none.
     if not (found >= _CALLS if expected is None else found <= expected):
         raise RuntimeError(f"{case}: {found} records of {_CALLS} calls")

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KERNEL = "6.12"
-_CALLS = (
-    ("lseek, kprobe: never matches by argument", "argument", 2.0),
-    ("lseek, kprobe: never matches by binary", "binary", 2.0),
-    ("lseek, raw_syscalls: for another call", "raw_syscalls", 1.5),
-    ("lseek, kprobe: over its rate limit", "rate", 2.5),
-    ("lseek, kprobe: posted with 3 arguments", "posted", 6.0),
+_KPROBES = (
+    ("never matches by argument", "argument", 2.0),
+    ("never matches by binary", "binary", 2.0),
+    ("over its rate limit", "rate", 2.5),
+    ("posted with 3 arguments", "posted", 6.0),
 )
 
 
@@ -32,11 +31,16 @@ def figures() -> Iterator[Figure]:
     """Measure; yields the microseconds of one call."""
     found = _measured()
     yield Figure("lseek without a policy", found["bare"], "µs", 1.0)
-    for name, case, at_most in _CALLS:
-        yield Figure(name, found[case], "µs", at_most)
-    one = found["prefix"] - found["access"]
-    yield Figure("access: 1 prefix adds", one, "µs", 1.5)
-    yield Figure("access: 100 prefixes add", found["prefixes"] - found["access"], "µs", 2 * one)
+    yield Figure("lseek, raw_syscalls: for another call", found["raw_syscalls"], "µs", 1.5)
+    for way, suffix in (("fentry", ""), ("kprobe", ", kprobes")):
+        for name, case, at_most in _KPROBES:
+            yield Figure(f"lseek, {way}: {name}", found[case + suffix], "µs", at_most)
+    for kind, path in (("", ""), (" of 67 equal letters", "long ")):
+        bare = found[f"{path}access"]
+        one = found[f"{path}prefix"] - bare
+        yield Figure(f"access: 1 prefix{kind} adds", one, "µs", 1.5)
+        hundred = found[f"{path}prefixes"] - bare
+        yield Figure(f"access: 100 prefixes{kind} add", hundred, "µs", 2 * one)
 
 
 def _measured() -> dict[str, float]:

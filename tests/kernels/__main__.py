@@ -20,6 +20,21 @@ from tests.kernels.project import ROOT
 from tests.kernels.report import KernelReport
 
 _TESTS = ("tests/bpf",)
+# Where kernels differ most: what can be attached, where values are, what a program may do there.
+# The others are about the agent, which is the same everywhere.
+SHORT = (
+    "tests/bpf/test_feature_probe.py",
+    "tests/bpf/test_exec_fields.py",
+    "tests/bpf/test_lifecycle.py",
+    "tests/bpf/policy/test_actions.py",
+    "tests/bpf/policy/test_hooks.py",
+    "tests/bpf/policy/test_ima.py",
+    "tests/bpf/policy/test_objects.py",
+    "tests/bpf/policy/test_packets.py",
+    "tests/bpf/policy/test_policies.py",
+    "tests/bpf/policy/test_processes.py",
+    "tests/bpf/policy/test_selectors.py",
+)
 _PYTEST = (
     *("python", "-m", "pytest", "-v", "-p", "no:cacheprovider"),
     "--junitxml=/run/results/junit.xml",
@@ -80,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     test.add_argument(
         "--jobs", type=int, default=_GUESTS_AT_ONCE, help="guests at once; default: %(default)s"
+    )
+    test.add_argument(
+        "--short", action="store_true", help="only the tests of what kernels differ in, as in CI"
     )
     run = actions.add_parser(
         "run",
@@ -163,7 +181,8 @@ def _test(
     terminal = Labelled(f"{kernel.version:5}| ".encode(), sys.stdout.buffer)
     results = options.results / kernel.version
     chosen = [word for word in pytest_arguments if word.startswith("tests/")]
-    command = (*_PYTEST, *(() if chosen else _TESTS), *pytest_arguments)
+    tests = SHORT if options.short else _TESTS
+    command = (*_PYTEST, *(() if chosen else tests), *pytest_arguments)
     try:
         outcome = machines.run(kernel, _job(command, options, hardware), results, terminal)
     except (SetupError, OSError) as error:

@@ -54,6 +54,7 @@ def policy_manager(
             origin,
             Symbols(procfs.path),
             ancestors=frozenset(settings.enable_ancestors),
+            stack_addresses=settings.expose_stack_addresses,
         )
         feed = PolicyFeed(
             sensor.ring, events, clock, batch_read=sensor.batch_read, stop=manager.stop

@@ -30,6 +30,7 @@ BY_BTF = frozenset(
         ProgramKind.FEXIT,
         ProgramKind.MODIFY_RETURN,
         ProgramKind.LSM,
+        ProgramKind.SLEEPABLE_LSM,
     }
 )
 """Kinds that are bound to their target when they are loaded."""

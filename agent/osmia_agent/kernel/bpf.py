@@ -20,6 +20,7 @@ _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351,
 _NAME_BYTES = 16
 _PROBE_READ_KERNEL = 113  # the helper
 _LOG_BYTES = 1 << 20
+_SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
 _LOG_TAIL_CHARS = 2000
 _POSSIBLE_CPUS = Path("/sys/devices/system/cpu/possible")
 NEW_KEY = 1
@@ -181,16 +182,18 @@ def load_program(
     *,
     attach_type: AttachType = AttachType.NONE,
     btf_id: int = 0,
+    sleepable: bool = False,
 ) -> int:
     """Load bytecode and return its descriptor; a refusal is explained by the verifier's log."""
+    binding = (attach_type, btf_id, _SLEEPABLE if sleepable else 0)
     try:
-        return _load(program_type, name, code, attach_type, btf_id, None)
+        return _load(program_type, name, code, binding, None)
     except BpfError as refusal:
         if refusal.errno not in (errno.EINVAL, errno.EACCES, errno.E2BIG, errno.ENOSPC):
             raise
     log = ctypes.create_string_buffer(_LOG_BYTES)
     try:
-        return _load(program_type, name, code, attach_type, btf_id, log)
+        return _load(program_type, name, code, binding, log)
     except BpfError as refusal:
         tail = log.value.decode(errors="replace")[-_LOG_TAIL_CHARS:].strip()
         raise BpfError(refusal.errno, f"{refusal.strerror}\n{tail}") from None
@@ -200,10 +203,10 @@ def _load(
     program_type: ProgramType,
     name: str,
     code: bytes,
-    attach_type: AttachType,
-    btf_id: int,
+    binding: tuple[AttachType, int, int],
     log: ctypes.Array[ctypes.c_char] | None,
 ) -> int:
+    attach_type, btf_id, flags = binding
     instructions = ctypes.create_string_buffer(code, len(code))
     license_text = ctypes.create_string_buffer(b"GPL")
     attributes = struct.pack(
@@ -211,7 +214,7 @@ def _load(
         *(program_type, len(code) // 8, ctypes.addressof(instructions)),
         ctypes.addressof(license_text),
         *((1, _LOG_BYTES, ctypes.addressof(log)) if log else (0, 0, 0)),
-        *(0, 0),
+        *(0, flags),
         _name(name),
         *(0, attach_type),
         *(0,) * 7,

@@ -26,6 +26,7 @@ _TYPES = {
     ProgramKind.FEXIT: (ProgramType.TRACING, AttachType.TRACE_FEXIT),
     ProgramKind.MODIFY_RETURN: (ProgramType.TRACING, AttachType.MODIFY_RETURN),
     ProgramKind.LSM: (ProgramType.LSM, AttachType.LSM_MAC),
+    ProgramKind.SLEEPABLE_LSM: (ProgramType.LSM, AttachType.LSM_MAC),
     ProgramKind.KPROBE: (ProgramType.KPROBE, AttachType.NONE),
     ProgramKind.KRETPROBE: (ProgramType.KPROBE, AttachType.NONE),
     ProgramKind.KPROBE_MULTI: (ProgramType.KPROBE, AttachType.TRACE_KPROBE_MULTI),
@@ -114,6 +115,7 @@ class ProgramSet:
             self._with_map_fds(item),
             attach_type=attach_type,
             btf_id=program.btf_id if program_type in _BOUND_TYPES else 0,
+            sleepable=kind is ProgramKind.SLEEPABLE_LSM,
         )
         self._programs[name] = fd
         if program.kind is ProgramKind.TAIL_CALL:

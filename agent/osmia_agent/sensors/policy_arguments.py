@@ -85,6 +85,17 @@ _MAP_TYPES = (
     *("SK_STORAGE", "DEVMAP_HASH", "STRUCT_OPS", "RINGBUF", "INODE_STORAGE", "TASK_STORAGE"),
     *("BLOOM_FILTER", "USER_RINGBUF", "CGRP_STORAGE", "ARENA"),
 )
+# Of enum hash_algo (include/uapi/linux/hash_info.h): name and bytes.
+_HASHES = {
+    1: ("md5", 16),
+    2: ("sha1", 20),
+    4: ("sha256", 32),
+    5: ("sha384", 48),
+    6: ("sha512", 64),
+    7: ("sha224", 28),
+    13: ("wp512", 64),
+    17: ("sm3", 32),
+}
 _PERF_TYPES = ("HARDWARE", "SOFTWARE", "TRACEPOINT", "HW_CACHE", "RAW", "BREAKPOINT")
 
 
@@ -99,6 +110,18 @@ def argument(
         return KprobeArgument("error_arg", _error(decoded.error), schema.label)
     kind, value = _value(schema.type, decoded, with_abi=with_abi)
     return KprobeArgument(kind, value, schema.label)
+
+
+def ima_hash(decoded: DecodedArgument) -> str:
+    """Return the hash of a file as ALGORITHM:HEX; empty if the kernel did not tell it."""
+    value = decoded.value
+    if decoded.error or not isinstance(value, values.ImaHash):
+        return ""
+    known = _HASHES.get(value.algorithm)
+    if known is None:
+        return ""
+    name, size = known
+    return f"{name}:{value.digest[:size].hex()}"
 
 
 def _error(code: int) -> KprobeError:
@@ -149,6 +172,8 @@ def _value(name: str, decoded: DecodedArgument, *, with_abi: bool) -> tuple[str,
             tainted = tuple(bit for bit in TaintedBitsType if bit and taints & bit)
             ok = bool(signature_ok) if has_signature else None
             return "module_arg", KernelModule(text(raw), ok, tainted)
+        case values.ImaHash():
+            return "string_arg", ima_hash(decoded)
 
 
 def _number(name: str, number: int, *, with_abi: bool) -> tuple[str, object]:

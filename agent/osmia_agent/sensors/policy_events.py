@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from osmia_agent.sensors.policy_arguments import argument
+from osmia_agent.sensors.policy_arguments import argument, ima_hash
 from osmia_bpf.policy.values import (
     Header,
     Phase,
@@ -51,6 +51,9 @@ MAX_EARLY = 4096
 """Records that wait for the exec of their process."""
 MAX_EARLY_S = 0.5
 """How long they wait: between counting itself and its record, an exec maps its files."""
+MAX_HASH_S = 10.0
+"""How long an event waits for the hash of its file: the program that makes it is left out where it
+is at work for another thread on the same CPU."""
 MAX_BUFFERS = 256
 """Calls of which parts of buffers wait for the record that they belong to."""
 MAX_THREADS = 1024
@@ -114,10 +117,12 @@ class PolicyEvents:
         symbols: Symbols,
         *,
         ancestors: frozenset[str] = frozenset(),
+        stack_addresses: bool = False,
         early_s: float = MAX_EARLY_S,
     ) -> None:
         """`ancestors` are the kinds of events (kprobe, tracepoint, uprobe, lsm) that name them.
 
+        `stack_addresses` says that stack traces tell addresses, too.
         A record waits for the exec of its process until it is `early_s` old.
         """
         self._policies = policies
@@ -127,6 +132,8 @@ class PolicyEvents:
         self._symbols = symbols
         self._ancestors = ancestors
         self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
+        self._unhashed: OrderedDict[tuple[int, int, int, int], None] = OrderedDict()
+        self._stack_addresses = stack_addresses
         self._pieces: OrderedDict[tuple[int, int, int, int], list[DataPiece]] = OrderedDict()
         self._early: list[bytes] = []
         self._early_ns = int(early_s * 1e9)
@@ -136,7 +143,7 @@ class PolicyEvents:
     @property
     def waits(self) -> bool:
         """Whether records wait for the next call of `events`, which should be soon then."""
-        return bool(self._early)
+        return bool(self._early or self._unhashed)
 
     def events(self, records: Iterable[bytes]) -> list[TimedEvent]:
         """Return the events that records tell, in the kernel's order of time.
@@ -150,8 +157,19 @@ class PolicyEvents:
         wait_since_ns = time.monotonic_ns() - self._early_ns
         for raw in (*waiting, *records):
             self._record(raw, found, wait_since_ns)
+        if self._unhashed:
+            self._give_up_hashes(found, time.monotonic_ns() - int(MAX_HASH_S * 1e9))
         found.sort(key=_ktime)
         return found
+
+    def _give_up_hashes(self, found: list[TimedEvent], since_ns: int) -> None:
+        for key in list(self._unhashed):
+            if key[3] > since_ns:
+                break
+            del self._unhashed[key]
+            pending = self._pending.pop(key, None)
+            if pending is not None:
+                found.append(self._lonely(pending))
 
     def end_calls(self, tgids: Collection[int]) -> list[TimedEvent]:
         """Return the events of calls that will not return, since their processes have exited."""
@@ -189,6 +207,8 @@ class PolicyEvents:
     ) -> None:
         key = (header.policy, header.hook, header.tid, header.entry_ktime_ns)
         pending = self._pending.pop(key, None)
+        if hook.ima_hash:
+            self._unhashed.pop(key, None)
         if pending is None:
             self.counters.lonely_returns += 1
         elif header.phase == Phase.RETURN:
@@ -236,7 +256,10 @@ class PolicyEvents:
         if header.phase == Phase.WHOLE:
             found.append(self._event(pending, None))
             return
-        self._pending[header.policy, header.hook, header.tid, header.entry_ktime_ns] = pending
+        key = (header.policy, header.hook, header.tid, header.entry_ktime_ns)
+        self._pending[key] = pending
+        if hook.ima_hash:
+            self._unhashed[key] = None
         if len(self._pending) > MAX_PENDING:
             found.append(self._lonely(self._pending.popitem(last=False)[1]))
 
@@ -304,6 +327,7 @@ class PolicyEvents:
                 action=action,
                 tags=hook.tags,
                 ancestors=lineage.ancestors,
+                ima_hash=ima_hash(returned.arguments[0]) if returned else "",
             )
         return ProcessKprobe(
             process=process,
@@ -342,14 +366,16 @@ class PolicyEvents:
         entries = []
         for address in addresses:
             symbol, offset = self._symbols.kernel(address)
-            entries.append(StackTraceEntry(offset=offset, symbol=symbol))
+            shown = address if self._stack_addresses else 0
+            entries.append(StackTraceEntry(shown, offset, symbol))
         return tuple(entries)
 
     def _user_stack(self, tgid: int, addresses: tuple[int, ...]) -> tuple[StackTraceEntry, ...]:
         entries = []
         for address in addresses:
             module, offset = self._symbols.user(tgid, address)
-            entries.append(StackTraceEntry(offset=offset, module=module))
+            shown = address if self._stack_addresses else 0
+            entries.append(StackTraceEntry(shown, offset, module=module))
         return tuple(entries)
 
 

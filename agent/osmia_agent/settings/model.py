@@ -112,6 +112,9 @@ class Settings(BaseModel):
     policy_rb_size: kinds.RingSize = 4 << 20
     """Size of the ring buffer for what policies report: a power of two. It is made with the first
     policy."""
+    expose_stack_addresses: kinds.Switch = False
+    """Write addresses of code into stack traces. Whoever reads them learns where the kernel and
+    programs lie in memory."""
 
     enable_k8s_api: Annotated[kinds.Switch, Group("Kubernetes")] = False
     """Take policies and export pipelines from the cluster, report what became of them, and write

@@ -59,6 +59,7 @@ class Effect:
     """What an override returns."""
     kernel_stack: bool = False
     user_stack: bool = False
+    ima_hash: bool = False
 
     @property
     def has_stack(self) -> bool:
@@ -86,7 +87,7 @@ def effect(actions: Sequence[Action], place: Place) -> Effect:
             (where / "action").fail(f"{action.action} is not supported by this version")
         numbers.append(number)
         if number is not ActionNumber.POST and _asks_for_post(action):
-            where.fail("rateLimit and stack traces are for the action Post only")
+            where.fail("rateLimit, stack traces and imaHash are for the action Post only")
         if number is ActionNumber.NOPOST:
             post = False
         elif number is ActionNumber.POST and action.rate_limit:
@@ -107,6 +108,7 @@ def effect(actions: Sequence[Action], place: Place) -> Effect:
         error=error,
         kernel_stack=any(action.kernel_stack_trace for action in actions),
         user_stack=any(action.user_stack_trace for action in actions),
+        ima_hash=any(action.ima_hash for action in actions),
     )
 
 
@@ -120,7 +122,8 @@ def rate_limit_ns(text: str, place: Place) -> int:
 
 
 def _asks_for_post(action: Action) -> bool:
-    return bool(action.rate_limit) or action.kernel_stack_trace or action.user_stack_trace
+    stacks = action.kernel_stack_trace or action.user_stack_trace
+    return bool(action.rate_limit) or stacks or action.ima_hash
 
 
 def _scope(text: str, place: Place) -> str:

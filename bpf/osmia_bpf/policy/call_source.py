@@ -112,6 +112,19 @@ class CallSource(ProbeSource):
     def conclude(self) -> None:
         """Write what the return will have to know, if there is more to come at all."""
         hook, number = self.hook, self.hook.number
+        hashing = self._hashing()
+        if hashing:
+            # A call that is denied ends here: the program behind this one does not run.
+            denying = any(effect.error is not None for effect in self.effects)
+            if denying:
+                # Before it is looked at: the verifier wants each result as one number.
+                self.c.write("opaque(result);")
+            allowed = " && !result" if denying else ""
+            self.c.write(f"bool hashed = post && ({hashing}){allowed};")
+            self.c.write(
+                "if (hashed) {\n    u64 thread = bpf_get_current_pid_tgid();\n"
+                f"    unhashed_{number}.update(&thread, &now);\n}}"
+            )
         if hook.returned is None:
             return
         acting = [
@@ -142,3 +155,11 @@ class CallSource(ProbeSource):
             self.c.write(f"record->header.function = {call.function()};", 2)
         if self.hook.returned is not None:
             self.c.write("record->header.phase = PHASE_ENTRY;", 2)
+        elif self._hashing():
+            self.c.write("if (hashed)\n    record->header.phase = PHASE_ENTRY;", 2)
+
+    def _hashing(self) -> str:
+        """Return the test of whether the file is to be hashed; empty if it never is."""
+        return " || ".join(
+            f"selected == {at}" for at, effect in enumerate(self.effects) if effect.ima_hash
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from osmia_bpf.headers import struct_definitions
-from osmia_bpf.policy import lists
+from osmia_bpf.policy import ima_source, lists
 from osmia_bpf.policy.actions import ACTION_COUNTS, ENFORCING, Effect, effect
 from osmia_bpf.policy.conditions import Conditions, SelectorTests
 from osmia_bpf.policy.problems import HookError, Place
@@ -58,8 +58,10 @@ class Plan:
         if self.conditions.scopes:
             for name, members in CGROUP_FIELDS.items():
                 fields[name] = [*fields.get(name, ()), *members]
-        for argument in self._arguments():
-            for name, members in argument.type.fields.items():
+        needed = [argument.type.fields for argument in self._arguments()]
+        needed += [ima_source.FIELDS for hook in self.hooks if hook.hash]
+        for each in needed:
+            for name, members in each.items():
                 known = fields.setdefault(name, [])
                 known += [member for member in members if member not in known]
         return {name: tuple(members) for name, members in fields.items()}
@@ -120,6 +122,8 @@ class Plan:
         if facts.has_current_task_btf():
             defines["HAVE_CURRENT_TASK_BTF"] = 1
         defines |= {f"USES_{reader}": 1 for reader in self._readers()}
+        if any(hook.hash for hook in self.hooks):
+            defines["USES_hash_file"] = 1
         for kind in _ITERATORS:
             number = facts.btf.enumerator("iter_type", kind)
             if number is not None:
@@ -226,11 +230,12 @@ def _schema(source: HookSource) -> HookSchema:
         any_digest=hook.any_digest,
         reference_counter=hook.reference_counter,
         program=source.call.name,
-        return_program=source.at_return.name if source.at_return else "",
+        return_program=source.second.name if source.second else "",
         stages=tuple(p.name for p in programs if p.caller_kind is not None),
         arguments=tuple(map(_argument, hook.arguments)),
         data_from=hook.data_from,
         returned=_argument(hook.returned) if hook.returned else None,
+        ima_hash=source.hash is not None,
         message=hook.message,
         tags=hook.tags,
         first_selector=source.first_selector,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from osmia_api.tracing_policy.hooks import Kprobe, LsmHook, Tracepoint, Uprobe
 from osmia_bpf.btf import Kind
-from osmia_bpf.policy import lists, syscalls
+from osmia_bpf.policy import ima_source, lists, syscalls
 from osmia_bpf.policy.hook import ResolvedHook
 from osmia_bpf.policy.macros import expanded
 from osmia_bpf.policy.problems import HookError
@@ -238,6 +238,12 @@ class Resolver:
 
     # LSM hooks and uprobes
 
+    def _check_ima(self, hook: str, place: Place) -> None:
+        if hook not in ima_source.HOOKS:
+            place.fail(f"{hook} has no file to hash: is for {', '.join(ima_source.HOOKS)}")
+        if self.facts.btf.enumerator("bpf_func_id", "BPF_FUNC_ima_file_hash") is None:
+            place.fail("this kernel does not hash files for BPF programs; Linux 5.18 and later do")
+
     def _lsm(self, hook: LsmHook, number: int, section: str, place: Place) -> ResolvedHook:
         function = f"bpf_lsm_{hook.hook}"
         function_id = self.facts.btf.find(function, Kind.FUNC)
@@ -256,7 +262,7 @@ class Resolver:
                 if action.action == "Override" and action.arg_error > 0:
                     (where / "argError").fail("LSM hooks return 0 or a negative errno")
                 if action.ima_hash:
-                    (where / "imaHash").fail("not supported by this version")
+                    self._check_ima(hook.hook, where / "imaHash")
         return ResolvedHook(
             number=number,
             path=place.path,

@@ -49,6 +49,8 @@ class HookSchema(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[ArgumentSchema, ...] = ()
     data_from: int = 0
     returned: ArgumentSchema | None = None
+    ima_hash: bool = False
+    """The return's record is not that of a return: it tells the hash of the hook's file."""
     message: str = ""
     tags: tuple[str, ...] = ()
     first_selector: int = 0
@@ -63,6 +65,8 @@ class HookSchema(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def return_structs(self) -> tuple[str, ...]:
         """Layouts of the values of a record of the return."""
+        if self.ima_hash:
+            return ("ima_value",)
         late = tuple(a.struct for a in self.arguments if a.struct and a.at_return)
         return (self.returned.struct, *late) if self.returned else late
 

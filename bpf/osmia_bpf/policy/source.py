@@ -1,6 +1,7 @@
 """The pass that writes the C of a policy's hooks.
 
-A hook is a program at its call and, if it reports what its function returns, one at the return.
+A hook is a program at its call and, if it reports what its function returns, one at the return, or
+one that hashes the hook's file.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy.call_source import CallSource
+from osmia_bpf.policy.ima_source import ImaSource
 from osmia_bpf.policy.return_source import ReturnSource
 
 if TYPE_CHECKING:
@@ -53,6 +55,15 @@ class HookSource:
                 hook, hook.returned, hook.return_kind, selectors, first_selector
             )
 
+        self.hash: ImaSource | None = None
+        if any(selector.effect.ima_hash for selector in selectors):
+            self.hash = ImaSource(hook)
+
+    @property
+    def second(self) -> ReturnSource | ImaSource | None:
+        """What runs behind the program at the call."""
+        return self.at_return or self.hash
+
     @property
     def moments(self) -> list[ProbeSource]:
         """The return, if it matters, then the call."""
@@ -60,8 +71,10 @@ class HookSource:
 
     def programs(self) -> list[Program]:
         """Return the hook's programs, callees first."""
-        return [program for moment in self.moments for program in moment.programs()]
+        hashing = [] if self.hash is None else [self.hash.program()]
+        return [*hashing, *(p for moment in self.moments for p in moment.programs())]
 
     def text(self) -> str:
         """Return the C of all the hook's programs and maps."""
-        return "\n".join(moment.text() for moment in self.moments)
+        hashing = [] if self.hash is None else [self.hash.text()]
+        return "\n".join([*hashing, *(moment.text() for moment in self.moments)])

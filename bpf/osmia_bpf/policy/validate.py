@@ -98,6 +98,8 @@ def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place
             where.fail(f"{action.action} is not for fentries")
         if action.action == "Override" and section not in _OVERRIDABLE:
             where.fail(f"Override is not for {section}")
+        if action.ima_hash and section != "lsmhooks":
+            (place / "matchActions" / at / "imaHash").fail(f"is for lsmhooks, not for {section}")
     if selector.match_return_actions and not getattr(hook, "return_", False):
         (place / "matchReturnActions").fail("the hook needs return: true and returnArg")
     for at, action in enumerate(selector.match_return_actions):

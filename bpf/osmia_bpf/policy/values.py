@@ -177,6 +177,13 @@ class Module(NamedTuple):
     signature_ok: int
 
 
+class ImaHash(NamedTuple):
+    """A hash of a file; of the algorithm depends how much of the digest counts."""
+
+    algorithm: int
+    digest: bytes
+
+
 Value = (
     Number
     | Text
@@ -191,6 +198,7 @@ Value = (
     | BpfMap
     | PerfEvent
     | Module
+    | ImaHash
 )
 
 HEADER = struct.Struct("=IIQIIQQQQIIIII4x")
@@ -209,6 +217,7 @@ LAYOUTS: dict[str, tuple[struct.Struct, type[Value]]] = {
     "bpf_map_value": (struct.Struct("=iI4I16s"), BpfMap),
     "perf_event_value": (struct.Struct("=iIQQI4x"), PerfEvent),
     "module_value": (struct.Struct("=iIQII"), Module),
+    "ima_value": (struct.Struct("=iII4x64s"), ImaHash),
 }
 """By the C struct's name: error, size of the text, then the fields of the class."""
 

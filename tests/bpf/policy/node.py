@@ -27,11 +27,14 @@ def mount_tracefs():
 
 
 class Node:
-    """Policies are given as the YAML of a spec; events are bodies, oldest first."""
+    """Policies are given as the YAML of a spec; events are bodies, oldest first.
 
-    def __init__(self, folder, ring_size=1 << 20):
+    Features of the kernel in `without` are not used.
+    """
+
+    def __init__(self, folder, ring_size=1 << 20, without=frozenset()):
         mount_tracefs()
-        self.features = {feature.name for feature in probe() if feature.available}
+        self.features = {feature.name for feature in probe() if feature.available} - without
         procfs, clock = ProcFs(Path("/proc")), Clock()
         host = procfs.namespaces(1)
         detail = ProcessDetail(
@@ -48,7 +51,9 @@ class Node:
         self.sensor = PolicySensor(compiler, self.facts, procfs, ring_size)
         # Without a base sensor nothing more will be known of a process.
         self.sink = PolicyEvents(
-            self.sensor.known, self.table, clock, Origin("node"), Symbols(), early_s=0
+            *(self.sensor.known, self.table, clock, Origin("node"), Symbols()),
+            stack_addresses=True,
+            early_s=0,
         )
         self._names = 0
 

@@ -1,7 +1,8 @@
 import pytest
 
-from tests.kernels.__main__ import main, parsed, selected
+from tests.kernels.__main__ import SHORT, main, parsed, selected
 from tests.kernels.guest import Cgroups
+from tests.kernels.project import ROOT
 
 
 def test_default_kernels_and_options():
@@ -46,3 +47,8 @@ def test_what_makes_no_sense_is_named(arguments, message, capsys, tmp_path, monk
         main(arguments)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_short_selection_is_of_tests_that_there_are():
+    assert parsed(["test", "--short"])[0].short
+    assert [name for name in SHORT if not (ROOT / name).is_file()] == []

@@ -36,7 +36,7 @@ inlined s32 read_cred(struct cred_value *to, const struct cred *cred)
 #endif
 
 #ifdef USES_read_bpf_attr
-// The attributes of BPF_PROG_LOAD; the kernel has copied them by the time that a hook sees them.
+// The attributes of BPF_PROG_LOAD: the kernel's copy or, at the system call, the caller's.
 inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
 {
     struct {
@@ -47,7 +47,7 @@ inlined s32 read_bpf_attr(struct bpf_program_value *to, u64 address)
         u32 version, flags;
         char name[16];
     } attributes = {};
-    s32 error = bpf_probe_read_kernel(&attributes, sizeof(attributes), (void *)address);
+    s32 error = read_memory(&attributes, sizeof(attributes), address);
     to->type = attributes.type;
     to->instructions = attributes.instructions;
     __builtin_memcpy(to->name, attributes.name, 16);
@@ -88,6 +88,18 @@ inlined s32 read_perf_event(struct perf_event_value *to, struct slot *slot, stru
     if (function)
         read_string(slot, function);
     return event ? 0 : -14;
+}
+#endif
+
+#ifdef USES_hash_file
+// bpf_ima_file_hash, which bcc's headers may not know; returns the algorithm.
+static long (*ima_file_hash)(struct file *file, void *to, u32 size) = (void *)193;
+
+inlined void hash_file(struct ima_value *to, struct file *file)
+{
+    long algorithm = ima_file_hash(file, to->digest, sizeof(to->digest));
+    to->error = algorithm < 0 ? algorithm : 0;
+    to->algorithm = algorithm;
 }
 #endif
 

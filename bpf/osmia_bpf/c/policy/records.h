@@ -112,6 +112,15 @@ struct perf_event_value {
     u32 type, unused;
 };
 
+// A hash of a file by the kernel's integrity measurement; of `algorithm` (enum hash_algo) depends
+// how many bytes it has.
+struct ima_value {
+    s32 error;
+    u32 size;
+    u32 algorithm, unused;
+    u8 digest[64];
+};
+
 struct module_value {
     s32 error;
     u32 size;

@@ -256,3 +256,49 @@ def test_a_call_that_its_process_does_not_survive_goes_out():
     (timed,) = events.end_calls({6, 7})
     assert timed.event.body.process.pid == 6
     assert events.counters.lonely_entries == 1
+
+
+def hashed(ktime_ns, entry_ktime_ns, digest, error=0):
+    head = record(ktime_ns=ktime_ns, entry_ktime_ns=entry_ktime_ns, phase=Phase.RETURN)
+    return head + struct.pack("=iII4x64s", error, 0, 4, digest)
+
+
+def test_the_hash_of_a_file_comes_behind_its_event():
+    events = sink(hook("lsmhooks", "file_open", ima_hash=True))
+    now = time.monotonic_ns()
+    assert events.events([record(7, ktime_ns=now, entry_ktime_ns=now, phase=Phase.ENTRY)]) == []
+    assert events.waits
+    (timed,) = events.events([hashed(now + 5, now, bytes(range(64)))])
+    assert timed.ktime_ns == now + 5
+    assert timed.event.body.ima_hash == "sha256:" + bytes(range(32)).hex()
+    assert not events.waits
+
+
+def test_a_file_that_cannot_be_hashed():
+    events = sink(hook("lsmhooks", "file_open", ima_hash=True))
+    now = time.monotonic_ns()
+    entry = record(7, ktime_ns=now, entry_ktime_ns=now, phase=Phase.ENTRY)
+    (timed,) = events.events([entry, hashed(now, now, b"", error=-95)])
+    assert timed.event.body.ima_hash == ""
+
+
+def test_an_event_does_not_wait_for_a_hash_for_ever(monkeypatch):
+    monkeypatch.setattr(policy_events, "MAX_HASH_S", 0.0)
+    events = sink(hook("lsmhooks", "file_open", ima_hash=True))
+    (timed,) = events.events([record(7, phase=Phase.ENTRY)])
+    assert timed.event.body.ima_hash == ""
+    assert events.counters.lonely_entries == 1
+    assert not events.waits
+
+
+@pytest.mark.parametrize("exposed", [False, True])
+def test_addresses_of_stacks_are_told_if_they_may_be(exposed):
+    stacks = struct.pack("=3Q", 1 << 63, (1 << 63) + 1, 4096)
+    raw = record(7, kernel_frames=2, user_frames=1) + stacks
+    (timed,) = sink(hook(), stack_addresses=exposed).events([raw])
+    body = timed.event.body
+    assert [e.address for e in body.kernel_stack_trace] == [
+        (1 << 63) * exposed,
+        exposed and (1 << 63) + 1,
+    ]
+    assert [e.address for e in body.user_stack_trace] == [4096 * exposed]
