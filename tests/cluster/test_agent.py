@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +17,6 @@ from .cluster import until
 from .manifests import export_config
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .cluster import Cluster
 
 NODE = "node-a"
@@ -109,6 +110,33 @@ def test_a_version_that_fails_leaves_the_former_in_force(cluster: Cluster) -> No
     assert ready["observedGeneration"] == 2
     os.access("/cluster-c/1", 0)
     until(lambda: seen(cluster.directory / "all.log") == ["/cluster-c/1"])
+
+
+def test_a_policy_that_is_disabled_on_a_node_is_not_ready(cluster: Cluster) -> None:
+    server = f"unix://{cluster.directory}/agent.sock"
+    cluster.start_operator()
+    cluster.start_real_agent(NODE, "--server-address", server)
+    cluster.apply(access_policy("access", "/cluster-g"))
+    cluster.wait("tracingpolicy/access", "Ready")
+
+    def tell(word: str) -> None:
+        command = ["tracingpolicy", word, "access", "--domain", "k8s", "--server-address", server]
+        subprocess.run([Path(sys.executable).with_name("osmia"), *command], check=True)
+
+    tell("disable")
+    ready = until(
+        lambda: (
+            (found := cluster.condition("tracingpolicy", "access", "Ready"))
+            and found["status"] == "False"
+            and found
+        )
+    )
+    assert NODE in ready["message"]
+    assert "disabled by the API of this node" in ready["message"]
+    (detail,) = (cluster.get("tracingnode", NODE) or {})["status"]["details"]
+    assert detail["state"] == "Disabled"
+    tell("enable")
+    cluster.wait("tracingpolicy/access", "Ready")
 
 
 def test_the_options_pipeline_gives_way_to_default_and_comes_back(cluster: Cluster) -> None:

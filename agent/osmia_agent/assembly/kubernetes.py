@@ -75,7 +75,10 @@ def bundle_applier(
         others = [each for each in running.redaction_filters if each not in floor]
         redact_with((*floor, *others))
 
-    return BundleApplier(PolicyBundles(policies) if policies else None, exports, redact)
+    applier = BundleApplier(PolicyBundles(policies) if policies else None, exports, redact)
+    if policies is not None:
+        policies.on_change = applier.wake
+    return applier
 
 
 def kubernetes_side(

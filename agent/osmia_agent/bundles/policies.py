@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kube.outcome import Outcome, State
-from osmia_agent.policies import K8S, PolicyError, PolicyKey
+from osmia_agent.policies import K8S, PolicyError, PolicyKey, PolicyState
 from osmia_agent.sensors.policy_programs import HookState
 from osmia_api.export_config import ExportConfig
 from osmia_api.kube.resource_type import EXPORT_CONFIGS
@@ -24,6 +24,8 @@ class _Applied(NamedTuple):
     text: str
     key: PolicyKey
     outcome: Outcome
+    enforce: bool
+    """Its mode when it was loaded."""
 
 
 class PolicyBundles:
@@ -66,6 +68,7 @@ class PolicyBundles:
         for bundle_id, bundle in policies.items():
             if bundle_id not in changed:
                 self._renew(bundle_id, bundle.short_hash)
+        self._look()
         tell(self.outcomes())
         if len(changed) > 1:
             with contextlib.suppress(PolicyError):  # each of them will tell
@@ -88,7 +91,29 @@ class PolicyBundles:
         self._tried[bundle_id] = text, outcome._replace(short_hash=short_hash)
         applied = self._in_force.get(bundle_id)
         if applied is not None and applied.text == text:
-            self._in_force[bundle_id] = applied._replace(outcome=self._tried[bundle_id][1])
+            renewed = applied.outcome._replace(short_hash=short_hash)
+            self._in_force[bundle_id] = applied._replace(outcome=renewed)
+
+    def _look(self) -> None:
+        """Note what has been done to policies by the API of this node since they were loaded."""
+        for bundle_id, applied in self._in_force.items():
+            text, outcome = self._tried[bundle_id]
+            if text == applied.text:
+                self._tried[bundle_id] = text, self._as_it_is(applied, outcome)
+
+    def _as_it_is(self, applied: _Applied, outcome: Outcome) -> Outcome:
+        loaded = applied.outcome._replace(short_hash=outcome.short_hash)
+        try:
+            status = self._manager.status(applied.key)
+        except PolicyError:
+            return Outcome(loaded.short_hash, State.DISABLED, "removed by the API of this node")
+        if status.state is PolicyState.DISABLED:
+            return Outcome(loaded.short_hash, State.DISABLED, "disabled by the API of this node")
+        if status.enforce != applied.enforce:
+            mode = "enforce" if status.enforce else "monitor"
+            reason = f"put into mode {mode} by the API of this node"
+            return Outcome(loaded.short_hash, State.FAILED, reason)
+        return loaded
 
     def _load(self, bundle_id: str, text: str, short_hash: str) -> Outcome:
         before = self._in_force.get(bundle_id)
@@ -100,16 +125,17 @@ class PolicyBundles:
             in_force = before.outcome.short_hash if before is not None else ""
             return Outcome(short_hash, State.FAILED, str(error), in_force)
         self._listed[bundle_id] = key
+        status = self._manager.status(key)
         reasons = [
             f"{format_path(hook.path)}: {hook.reason}"
-            for hook in self._manager.status(key).hooks
+            for hook in status.hooks
             if hook.state is HookState.FAILED
         ]
         outcome = Outcome(short_hash, State.LOADED)
         if reasons:
             reason = "only some hooks work: " + "; ".join(reasons)
             outcome = Outcome(short_hash, State.FAILED, reason)
-        self._in_force[bundle_id] = _Applied(text, key, outcome)
+        self._in_force[bundle_id] = _Applied(text, key, outcome, status.enforce)
         return outcome
 
     def _remove(self, bundle_id: str) -> None:

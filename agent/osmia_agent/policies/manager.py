@@ -66,6 +66,8 @@ class PolicyManager:
         self._sensor: PolicySensor | None = None
         self._skipped: frozenset[PolicyKey] = frozenset()
         self._is_stopped = False
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after a policy has been enabled, disabled, put into a mode or removed."""
 
     def prepare(self, texts: Sequence[str]) -> None:
         """Compile policies that are about to be added, on all processors; failures show in `add`.
@@ -115,11 +117,13 @@ class PolicyManager:
         """Detach and forget a policy. Raises `PolicyError` if there is none of this key."""
         with self._changing:
             self._existing(key).remove(key)
+        self.on_change()
 
     def enable(self, key: PolicyKey) -> None:
         """Attach a disabled policy. Raises `PolicyError` if it is not disabled."""
         with self._changing:
             self._existing(key).enable(key)
+        self.on_change()
 
     def disable(self, key: PolicyKey) -> None:
         """Detach a policy that is enabled, at least partially; it stays loaded.
@@ -128,11 +132,13 @@ class PolicyManager:
         """
         with self._changing:
             self._existing(key).disable(key)
+        self.on_change()
 
     def set_mode(self, key: PolicyKey, mode: Mode) -> None:
         """Let a policy enforce, or only tell. Raises `PolicyError` if it has nothing to enforce."""
         with self._changing:
             self._existing(key).set_mode(key, enforce=mode == "enforce")
+        self.on_change()
 
     def statuses(self) -> list[PolicyStatus]:
         """Return all policies as they are now, oldest first, but those that are skipped."""
