@@ -21,7 +21,7 @@ from tests.kernels.report import KernelReport
 
 _TESTS = ("tests/bpf",)
 # Where kernels differ most: what can be attached, where values are, what a program may do there.
-# The others are about the agent, which is the same everywhere.
+# The others are about the agent, or compare generated code with a model: the same everywhere.
 SHORT = (
     "tests/bpf/test_feature_probe.py",
     "tests/bpf/test_exec_fields.py",
@@ -33,7 +33,6 @@ SHORT = (
     "tests/bpf/policy/test_packets.py",
     "tests/bpf/policy/test_policies.py",
     "tests/bpf/policy/test_processes.py",
-    "tests/bpf/policy/test_selectors.py",
 )
 _PYTEST = (
     *("python", "-m", "pytest", "-v", "-p", "no:cacheprovider"),
