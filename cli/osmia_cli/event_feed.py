@@ -17,7 +17,7 @@ from osmia_events.filters import FilterSet
 from osmia_events.json_decoder import JsonDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -65,22 +65,26 @@ class Feed:
             raise click.ClickException(str(error)) from None
         return tally
 
-    async def follow(self, take: Take) -> None:
+    def follow(self, take: Take) -> Coroutine[None, None, None]:
         """Hand on the events of the agent until it ends the stream. Raises ClickException."""
+        # Imported here and not in the coroutine, whose time may be short.
         from osmia_cli.connection.event_stream import stream_events  # noqa: PLC0415 - grpc is slow
         from osmia_cli.events_request import events_request  # noqa: PLC0415 - see above
         from osmia_events.protobuf_decoder import ProtobufDecoder  # noqa: PLC0415 - see above
 
         decode = ProtobufDecoder().decode
-        stream: AsyncGenerator[bytes, None] = stream_events(
-            self.settings, events_request(self._config)
-        )
-        async with aclosing(stream):
-            async for data in stream:
-                try:
-                    take((decode(data),))
-                except DecodeError:
-                    continue
+        request = events_request(self._config)
+
+        async def follow() -> None:
+            stream: AsyncGenerator[bytes, None] = stream_events(self.settings, request)
+            async with aclosing(stream):
+                async for data in stream:
+                    try:
+                        take((decode(data),))
+                    except DecodeError:
+                        continue
+
+        return follow()
 
     def check(self) -> None:
         """Raise ClickException for conditions that make no sense."""
@@ -93,5 +97,11 @@ class Feed:
         try:
             return parse_pipeline({"allow_list": [self.wanted] if self.wanted else []})
         except ConfigError as error:
-            reasons = "; ".join(problem.reason for problem in error.problems)
-            raise click.ClickException(reasons) from None
+            reasons = (f"{_option(each.place)}: {each.reason}" for each in error.problems)
+            raise click.ClickException("\n".join(reasons)) from None
+
+
+def _option(place: str) -> str:
+    """Name the option that a place of the configuration came from."""
+    condition = place.removeprefix("allow_list[0].").partition("[")[0]
+    return f"--{condition.removesuffix('_regex').removesuffix('_set')}"

@@ -16,8 +16,8 @@ _FOLDER = "osmia-bugtool"
 _PERMISSIONS = 0o600
 
 
-def write_archive(path: Path, files: Mapping[str, str]) -> None:
-    """Write files, by name, to a compressed archive: whole or not at all. Raises OSError."""
+def pack(files: Mapping[str, str]) -> bytes:
+    """Return a compressed archive of files, by name."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, text in files.items():
@@ -25,11 +25,16 @@ def write_archive(path: Path, files: Mapping[str, str]) -> None:
             member = tarfile.TarInfo(f"{_FOLDER}/{name}")
             member.size, member.mode, member.mtime = len(data), _PERMISSIONS, int(time.time())
             archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def write_archive(path: Path, files: Mapping[str, str]) -> None:
+    """Write an archive to a file: whole or not at all. Raises OSError."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PERMISSIONS)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(buffer.getvalue())
+            file.write(pack(files))
         aside.rename(path)
     except OSError:
         aside.unlink(missing_ok=True)

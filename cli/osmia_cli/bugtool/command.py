@@ -13,10 +13,10 @@ from osmia_cli.connection.options import connection_settings
 @click.option(
     "-o",
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     default="tetragon-bugtool.tar.gz",
     show_default=True,
-    help="File to write.",
+    help="File to write; - is standard output.",
 )
 @click.option(
     "--bpftool",
@@ -33,12 +33,17 @@ def bugtool(context: click.Context, /, *, out: Path, bpftool: str | None, gops: 
     the kernel's features. It holds no events, arguments, environments, filters, redactions or
     policies, and no names of binaries, pods or files. What could not be found out is told in it.
     """
-    from osmia_cli.bugtool.archive import write_archive  # noqa: PLC0415 - keeps --help fast
+    from osmia_cli.bugtool.archive import pack, write_archive  # noqa: PLC0415 - keeps --help fast
     from osmia_cli.bugtool.contents import contents  # noqa: PLC0415 - keeps --help fast
 
     files = contents(connection_settings(context), bpftool)
+    told = f"{len(files)} files, to be looked through before they are given away"
+    if str(out) == "-":
+        click.echo(pack(files), nl=False)
+        click.echo(told, err=True)
+        return
     try:
         write_archive(out, files)
     except OSError as error:
         raise click.ClickException(f"{out}: {error.strerror}") from None
-    click.echo(f"{out}: {len(files)} files, to be looked through before they are given away")
+    click.echo(f"{out}: {told}")

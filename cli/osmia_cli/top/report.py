@@ -6,6 +6,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from osmia_cli.interruption import run_until_told
 from osmia_cli.tables import align, to_json
 from osmia_cli.top.model import DIMENSIONS, TopModel
@@ -21,12 +23,14 @@ def report(feed: Feed, seconds: float, output: str) -> str:
     """Watch the feed and return the rates as text or JSON. Raises ClickException."""
     model = TopModel()
     if feed.is_live:
+        work = feed.follow(model.add_all)
         started_s = time.monotonic()
-        run_until_told(feed.follow(model.add_all), seconds)
+        run_until_told(work, seconds)
         duration_s: float | None = max(time.monotonic() - started_s, 0.001)
         vitals: Vitals | None = VitalsReader(feed.settings).read()
     else:
-        feed.read_recorded(model.add_all)
+        if complaint := str(feed.read_recorded(model.add_all)):
+            click.echo(f"osmia: {complaint}", err=True)
         duration_s, vitals = None, None
     rates = {dimension: model.overall(dimension, duration_s) for dimension in DIMENSIONS}
     if output == "json":

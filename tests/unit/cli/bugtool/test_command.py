@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -25,3 +26,11 @@ def test_a_place_that_cannot_be_written(osmia: Osmia, agent: AgentServer, tmp_pa
     result = osmia("bugtool", "--server-address", agent.address, "-o", str(path))
     assert result.returncode == 1
     assert result.stderr.decode() == f"Error: {path}: No such file or directory\n"
+
+
+def test_to_standard_output(osmia: Osmia, agent: AgentServer) -> None:
+    result = osmia("bugtool", "--server-address", agent.address, "-o", "-")
+    assert result.returncode == 0
+    assert b" files, to be looked through" in result.stderr
+    with tarfile.open(fileobj=io.BytesIO(result.stdout)) as archive:
+        assert "osmia-bugtool/README.txt" in archive.getnames()

@@ -56,3 +56,16 @@ def test_summary() -> None:
     assert summary(5, 1.26, Vitals()) == (
         "5 events, 1.3/s | lost: unknown, the agent serves no metrics"
     )
+
+
+def test_what_is_no_event_is_told(osmia: Osmia) -> None:
+    result = osmia("top", given=b"nonsense\n" + TEXT)
+    assert result.stdout.startswith(b"3 events")
+    assert result.stderr.startswith(b"osmia: skipped 1 of 4 lines: 1 not an event (line 1: ")
+
+
+def test_a_condition_that_makes_no_sense_names_the_option(osmia: Osmia) -> None:
+    for command in ("top", "tree"):
+        result = osmia(command, "--pod", "(", given=TEXT)
+        assert result.returncode == 1
+        assert result.stderr.startswith(b"Error: --pod: missing closing ): ")
