@@ -14,6 +14,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Grid
+from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, Input, RichLog, Static
 
 from osmia_cli.top.model import DIMENSIONS, TopModel
@@ -153,7 +154,7 @@ class TopApp(App[None]):
         """Begin to read and to show."""
         self.query_one("#newest", RichLog).can_focus = False
         self.set_interval(1.0, self._second)
-        self.set_interval(_NEWEST_S, self._show_newest)
+        self.set_interval(_NEWEST_S, self._newest)
         if self._feed.is_live:
             self.run_worker(self._follow(), exit_on_error=False)
             self.set_interval(_VITALS_S, self._ask_vitals)
@@ -193,7 +194,12 @@ class TopApp(App[None]):
     def _second(self) -> None:
         self.model.tick()
         if not self._is_paused:
-            self.show_rates()
+            with suppress(NoMatches):  # at the end, widgets go before the clock does
+                self.show_rates()
+
+    def _newest(self) -> None:
+        with suppress(NoMatches):  # see above
+            self._show_newest()
 
     def show_rates(self) -> None:
         """Bring tables and summary up to date."""
