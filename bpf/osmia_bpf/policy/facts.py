@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 TRACEFS = Path("/sys/kernel/tracing")
 KALLSYMS = Path("/proc/kallsyms")
 
-_HOST_NAMESPACES = Path("/proc/1/ns")
+# Process 1 may hide its own; then those of the kernel's threads, and for whoever is told nothing of
+# others, one's own: a policy for the host is none the worse for who looks at it.
+_HOST_NAMESPACES = tuple(Path("/proc") / process / "ns" for process in ("1", "2", "self"))
 _NAMESPACE_FILES = {
     "Uts": "uts",
     "Ipc": "ipc",
@@ -81,10 +84,12 @@ class KernelFacts:
         namespaces = {
             name: inode for name, file in _NAMESPACE_FILES.items() if (inode := _inode(file))
         }
+        btf = Btf.read(btf_path)
         return cls(
-            btf=Btf.read(btf_path),
+            btf=btf,
             machine=os.uname().machine,
             kinds=frozenset(ProgramKind),
+            override_return=btf.find("bpf_override_return", Kind.FUNC) is not None,
             host_namespaces=namespaces,
         )
 
@@ -138,10 +143,10 @@ class KernelFacts:
 
 
 def _inode(namespace: str) -> int:
-    try:
-        return (_HOST_NAMESPACES / namespace).stat().st_ino
-    except OSError:
-        return 0
+    for namespaces in _HOST_NAMESPACES:
+        with contextlib.suppress(OSError):
+            return (namespaces / namespace).stat().st_ino
+    return 0
 
 
 _FIELD = re.compile(r"\s*field:(.+?);\s*offset:(\d+);\s*size:(\d+);\s*signed:([01]);")

@@ -1,6 +1,8 @@
 import pytest
 
-from osmia_bpf.policy.facts import FormatField, parse_format
+from osmia_bpf.btf import Kind
+from osmia_bpf.policy.facts import FormatField, KernelFacts, parse_format
+from tests.unit.bpf.btf_builder import BtfBuilder
 from tests.unit.bpf.policy.small_kernel import FORMAT, small_facts
 
 
@@ -42,3 +44,26 @@ def test_functions_come_from_types_and_symbols(tmp_path):
     assert facts.has_function("only_a_symbol")
     assert not facts.has_function("data")
     assert facts.traceable == ("ksys_read", "ksys_write", "other")
+
+
+def kernel_types(folder, *functions):
+    builder = BtfBuilder()
+    for name in functions:
+        builder.add(name, Kind.FUNC, builder.prototype())
+    path = folder / "vmlinux"
+    path.write_bytes(builder.blob())
+    return path
+
+
+def test_namespaces_of_the_host_are_found_where_process_1_hides_them(tmp_path, monkeypatch):
+    threads = tmp_path / "threads"
+    threads.mkdir()
+    (threads / "pid").touch()
+    monkeypatch.setattr("osmia_bpf.policy.facts._HOST_NAMESPACES", (tmp_path / "hidden", threads))
+    found = KernelFacts.running(kernel_types(tmp_path, "do_thing")).host_namespaces
+    assert found == dict.fromkeys(("Pid", "PidForChildren"), (threads / "pid").stat().st_ino)
+
+
+def test_return_values_are_set_where_the_kernel_has_the_helper(tmp_path):
+    assert not KernelFacts.running(kernel_types(tmp_path, "do_thing")).override_return
+    assert KernelFacts.running(kernel_types(tmp_path, "bpf_override_return")).override_return
