@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from osmia_agent import logs
 from osmia_agent.assembly import export
-from osmia_agent.assembly.kernel import base_sensor, btf_path
+from osmia_agent.assembly.kernel import base_sensor, btf_path, cached_compiler
 from osmia_agent.assembly.process import process_table, user_names
 from osmia_agent.enrich import PodWait
 from osmia_agent.export.live import LivePipelines
@@ -270,7 +270,9 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
     procfs = ProcFs(Path(settings.procfs))
     if (warning := procfs.foreign()) is not None:
         logger.warning("%s", warning)
-    sensor = base_sensor(settings, procfs)
+    compiler = cached_compiler(settings)
+    parts.stack.callback(compiler.close)
+    sensor = base_sensor(settings, procfs, compiler)
     parts.stack.callback(sensor.close)
     health.programs_attached()
     clock = Clock()
@@ -299,7 +301,7 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
         from osmia_agent.assembly.policies import policy_manager  # noqa: PLC0415 - see above
         from osmia_agent.policies.files import load_files  # noqa: PLC0415 - see above
 
-        policies = policy_manager(settings, procfs, table, clock, origin, loop, workloads)
+        policies = policy_manager(settings, procfs, table, clock, origin, loop, workloads, compiler)
         parts.policies = policies
         parts.stack.callback(policies.close)
         parts.metrics = replace(parts.metrics, policies=partial(policy_statistics, policies, loop))

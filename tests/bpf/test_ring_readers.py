@@ -1,10 +1,11 @@
 """Both readers of a ring see the same records of a real kernel."""
 
+import contextlib
 import subprocess
 
 import pytest
 
-from osmia_agent.kernel.compiler import BytecodeCache, Job, compile_job
+from osmia_agent.kernel.compiler import BytecodeCache, CachedCompiler, Job
 from osmia_agent.kernel.loader import ProgramSet
 from osmia_agent.kernel.ring import LibraryRing, MappedRing
 from osmia_bpf.programs import BaseSensorOptions
@@ -15,7 +16,9 @@ RING_BYTES = 1 << 20
 
 @pytest.fixture
 def programs_in_kernel(bpf_lib):
-    compiled = compile_job(Job(recipe=BaseSensorOptions()), BytecodeCache(bpf_lib / "programs"))
+    compiler = CachedCompiler(BytecodeCache(bpf_lib / "programs"))
+    with contextlib.closing(compiler):
+        compiled = compiler.compile(Job(recipe=BaseSensorOptions()))
     sizes = {"lifecycle": RING_BYTES, "privileges_changed": 16}
     with ProgramSet(compiled, sizes) as loaded:
         loaded.start()

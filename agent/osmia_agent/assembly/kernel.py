@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osmia_agent.kernel.compiler import BytecodeCache, Job, compile_jobs
+from osmia_agent.kernel.compiler import BytecodeCache, CachedCompiler, Job
 from osmia_agent.kernel.probe import PROBED_FUNCTIONS
 from osmia_agent.process.hierarchies import v1_controller
 from osmia_agent.sensors.base import BaseSensor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from osmia_agent.settings.model import Settings
 
 
-def base_sensor(settings: Settings, procfs: ProcFs) -> BaseSensor:
+def base_sensor(settings: Settings, procfs: ProcFs, compiler: CachedCompiler) -> BaseSensor:
     """Compile, load and attach the base sensor; records flow from here on.
 
     Raises `BtfError`, `CompileError` or `OSError`.
@@ -31,7 +31,7 @@ def base_sensor(settings: Settings, procfs: ProcFs) -> BaseSensor:
     )
     job = Job(recipe=options, btf_path=str(btf_path(settings)))
     # Policies will ask for the ids; here they cost nothing, as the kernel's types are read anyway.
-    compiled, _ = compile_jobs([job, function_ids_job(settings)], bytecode_cache(settings))
+    compiled, _ = compiler.compile_all([job, function_ids_job(settings)])
     return BaseSensor.start(compiled, settings.rb_size)
 
 
@@ -40,9 +40,9 @@ def function_ids_job(settings: Settings) -> Job:
     return Job(recipe=FunctionIdsRecipe(PROBED_FUNCTIONS), btf_path=str(btf_path(settings)))
 
 
-def bytecode_cache(settings: Settings) -> BytecodeCache:
-    """Return where compiled programs are kept."""
-    return BytecodeCache(Path(settings.bpf_lib) / "programs")
+def cached_compiler(settings: Settings) -> CachedCompiler:
+    """Return what makes all programs of an agent; its child serves whoever comes next."""
+    return CachedCompiler(BytecodeCache(Path(settings.bpf_lib) / "programs"))
 
 
 def btf_path(settings: Settings) -> Path:

@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osmia_agent.assembly.kernel import btf_path, bytecode_cache, function_ids_job
-from osmia_agent.kernel.compiler import CachedCompiler
+from osmia_agent.assembly.kernel import btf_path, function_ids_job
 from osmia_agent.kernel.probe import attach_features
 from osmia_agent.kernel.tracefs import ensure_tracefs
 from osmia_agent.policies.manager import PolicyManager
@@ -21,6 +20,7 @@ from osmia_bpf.function_ids import ids
 from osmia_bpf.policy.names import NAMESPACES
 
 if TYPE_CHECKING:
+    from osmia_agent.kernel.compiler import CachedCompiler
     from osmia_agent.loop import EventLoop
     from osmia_agent.process.clock import Clock
     from osmia_agent.process.procfs import ProcFs
@@ -40,11 +40,11 @@ def policy_manager(
     origin: Origin,
     loop: EventLoop,
     workloads: Workloads,
+    compiler: CachedCompiler,
 ) -> PolicyManager:
     """Return a manager without policies; `loop` reads their records from the first one on."""
 
     def open_sensor() -> PolicySensor:
-        compiler = CachedCompiler(bytecode_cache(settings))
         facts = node_facts(settings, procfs, compiler)
         sensor = PolicySensor(compiler, facts, procfs, settings.policy_rb_size, workloads)
         events = PolicyEvents(

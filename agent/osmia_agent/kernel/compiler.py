@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 # Fewer jobs than this are not worth children of their own.
 _MIN_BATCH = 2
 
-_children = CompileChildren()
-
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the child is to compile."""
@@ -124,68 +122,53 @@ class CachedCompiler:
 
     def __init__(self, kept: BytecodeCache) -> None:
         self._kept = kept
+        self._children = CompileChildren()
         self._made_ahead: dict[str, Compiled] = {}
 
     def compile(self, job: Job) -> Compiled:
         """Return the programs of a job; raise `CompileError` or `BtfError`."""
-        made = self._made_ahead.pop(cache_key(job), None) if self._made_ahead else None
-        return made or compile_job(job, self._kept)
+        return self.compile_all([job])[0]
+
+    def compile_all(self, jobs: Sequence[Job]) -> list[Compiled]:
+        """Do as `compile` for some jobs; those that are not there yet are done by one child."""
+        keys = [cache_key(job) for job in jobs]
+        found = [self._made_ahead.pop(key, None) or self._kept.get(key) for key in keys]
+        missing = [at for at, compiled in enumerate(found) if compiled is None]
+        batch = self._children.compile([jobs[at] for at in missing]) if missing else []
+        made = dict(zip(missing, batch, strict=True))
+        for at, compiled in made.items():
+            if compiled.keep:
+                self._kept.put(keys[at], compiled)
+        return [made[at] if compiled is None else compiled for at, compiled in enumerate(found)]
 
     def ahead(self, jobs: Sequence[Job]) -> None:
-        """Compile jobs that will be asked for soon, on all processors."""
-        # What is not worth keeping on disk, such as a failure, is still not made twice in a row.
-        self._made_ahead = compile_ahead(jobs, self._kept)
+        """Compile jobs that will be asked for soon, on all processors.
 
+        A job that fails is left out with those that its child had still to do: `compile` will tell
+        why. What is not worth keeping on disk, such as a policy that cannot be used, is kept here
+        until it is asked for, so that it is not made twice in a row.
+        """
+        missing = [job for job in jobs if self._kept.get(cache_key(job)) is None]
+        children = min(os.cpu_count() or 1, len(missing))
+        unkept: dict[str, Compiled] = {}
 
-def compile_job(job: Job, kept: BytecodeCache) -> Compiled:
-    """Return the compiled programs, from the cache if it has them.
+        def do(batch: Sequence[Job]) -> None:
+            with contextlib.suppress(CompileError):
+                for job, compiled in zip(batch, self._children.compile(batch), strict=True):
+                    key = cache_key(job)
+                    if compiled.keep:
+                        self._kept.put(key, compiled)
+                    else:
+                        unkept[key] = compiled
 
-    Raises `CompileError`, or `BtfError` where the kernel's types cannot be read.
-    """
-    return compile_jobs([job], kept)[0]
+        if len(missing) >= _MIN_BATCH:
+            with ThreadPoolExecutor(children) as pool:
+                list(pool.map(do, [missing[start::children] for start in range(children)]))
+        self._made_ahead = unkept
 
-
-def compile_jobs(jobs: Sequence[Job], kept: BytecodeCache) -> list[Compiled]:
-    """Do as `compile_job` for some jobs; those that the cache lacks are done by one child."""
-    keys = [cache_key(job) for job in jobs]
-    found = [kept.get(key) for key in keys]
-    missing = [at for at, compiled in enumerate(found) if compiled is None]
-    made = dict(
-        zip(
-            missing, _children.compile([jobs[at] for at in missing]) if missing else (), strict=True
-        )
-    )
-    for at, compiled in made.items():
-        if compiled.keep:
-            kept.put(keys[at], compiled)
-    return [made[at] if compiled is None else compiled for at, compiled in enumerate(found)]
-
-
-def compile_ahead(jobs: Sequence[Job], kept: BytecodeCache) -> dict[str, Compiled]:
-    """Fill the cache with what it lacks of these jobs, on all processors.
-
-    Returns what the cache does not take, by key.
-    A job that fails is left out with those that its child had still to do: `compile_job` will tell
-    why.
-    """
-    missing = [job for job in jobs if kept.get(cache_key(job)) is None]
-    children = min(os.cpu_count() or 1, len(missing))
-    unkept: dict[str, Compiled] = {}
-    if len(missing) < _MIN_BATCH:
-        return unkept
-
-    def do(batch: Sequence[Job]) -> None:
-        with contextlib.suppress(CompileError):
-            for job, compiled in zip(batch, _children.compile(batch), strict=True):
-                key = cache_key(job)
-                if compiled.keep:
-                    kept.put(key, compiled)
-                else:
-                    unkept[key] = compiled
-
-    with ThreadPoolExecutor(children) as pool:
-        list(pool.map(do, [missing[start::children] for start in range(children)]))
-    return unkept
+    def close(self) -> None:
+        """End the child that stays for the next job, if one does."""
+        self._children.close()
 
 
 def cache_key(job: Job) -> str:

@@ -7,7 +7,7 @@ from tests.bpf.policy.node import Node
 def node_of_session(tmp_path_factory):
     node = Node(tmp_path_factory.mktemp("programs"))
     yield node
-    node.sensor.close()
+    node.close()
 
 
 @pytest.fixture

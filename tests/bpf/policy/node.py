@@ -5,7 +5,6 @@ import subprocess
 import textwrap
 from pathlib import Path
 
-from osmia_agent.kernel import compiler
 from osmia_agent.kernel.compiler import BytecodeCache, CachedCompiler
 from osmia_agent.kernel.probe import probe
 from osmia_agent.process.builder import ProcessBuilder, ProcessDetail
@@ -47,8 +46,8 @@ class Node:
             kinds=available_kinds(self.features),
             host_namespaces={"Pid": host.pid, "User": host.user, "Mnt": host.mnt, "Net": host.net},
         )
-        compiler = CachedCompiler(BytecodeCache(folder))
-        self.sensor = PolicySensor(compiler, self.facts, procfs, ring_size)
+        self.compiler = CachedCompiler(BytecodeCache(folder))
+        self.sensor = PolicySensor(self.compiler, self.facts, procfs, ring_size)
         # Without a base sensor nothing more will be known of a process.
         self.sink = PolicyEvents(
             *(self.sensor.known, self.table, clock, Origin("node"), Symbols()),
@@ -91,7 +90,7 @@ class Node:
             self.sensor.remove(status.key)
         self.events()
 
-
-def end_compile_child():
-    """End the child that may have stayed for the next policy, and let go of its pipes."""
-    compiler._children.close()
+    def close(self):
+        """Release all, the child that may have stayed for the next policy included."""
+        self.sensor.close()
+        self.compiler.close()

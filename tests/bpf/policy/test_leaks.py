@@ -8,8 +8,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.bpf.policy.node import end_compile_child
-
 TURNS = 500
 WARM_UP = 20
 POLICY = """
@@ -19,6 +17,7 @@ tracepoints:
   args: [{index: 5, type: fd}, {index: 6, type: uint64}]
   selectors:
   - matchArgs: [{index: 5, operator: Postfix, values: ["/watched"]}]
+    matchPIDs: [{operator: In, values: [1], followForks: true}]
     matchBinaries: [{operator: In, values: ["/usr/bin/python3.11"], followChildren: true}]
     matchActions: [{action: Post, rateLimit: 1m}]
 """
@@ -73,7 +72,7 @@ def resident_kib():
 def test_load_and_unload_500_times(node):
     for turn in range(TURNS):
         if turn == WARM_UP:
-            end_compile_child()
+            node.compiler.close()
             descriptors, objects, memory = held(), kernel_ids(), resident_kib()
         key = node.add(POLICY, "comes-and-goes")
         if turn in (WARM_UP, TURNS // 2, TURNS - 1):
@@ -87,7 +86,7 @@ def test_load_and_unload_500_times(node):
             while any(is_there(*each) for each in while_loaded):
                 assert time.monotonic() < until_s, "the kernel still has parts of a policy"
                 time.sleep(0.1)
-    end_compile_child()
+    node.compiler.close()
     assert held() == descriptors
     assert kernel_ids() == objects
     assert resident_kib() - memory < 1024

@@ -24,8 +24,10 @@ def opened(tmp_path):
     manager = PolicyManager(open_sensor)
     yield manager, node, opened
     manager.close()
-    if not opened:
-        node.sensor.close()
+    if opened:
+        node.compiler.close()
+    else:
+        node.close()
 
 
 def test_nothing_is_opened_before_the_first_policy(opened):

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from osmia_agent.kernel.compiler import BytecodeCache, Job, cache_key, compile_job
+from osmia_agent.kernel.compiler import BytecodeCache, CachedCompiler, Job, cache_key
 from osmia_bpf.btf import VMLINUX, BtfError
 from osmia_bpf.programs import (
     BaseSensorOptions,
@@ -69,7 +69,7 @@ def test_a_directory_that_cannot_be_made_costs_a_warning(tmp_path, caplog):
 def test_unreadable_types_are_an_error_that_names_the_file(cache, tmp_path):
     job = Job(recipe=BaseSensorOptions(), btf_path=str(tmp_path / "vmlinux"))
     with pytest.raises(BtfError, match=f"{tmp_path}/vmlinux: cannot read"):
-        compile_job(job, cache)
+        CachedCompiler(cache).compile(job)
 
 
 @pytest.mark.skipif(not VMLINUX.exists(), reason=f"this kernel has no {VMLINUX}")
