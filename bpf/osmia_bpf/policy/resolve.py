@@ -134,8 +134,10 @@ class Resolver:
                 where.fail(message)
             return (symbol,)
         spec = next((each for each in self.spec.lists if each.name == name), None)
-        if spec is None or name not in self.lists:
+        if spec is None:
             where.fail(f"there is no list {name!r} in spec.lists")
+        if name not in self.lists:
+            where.fail(f"the list {name!r} cannot be used")
         functions = lists.functions(spec, self.lists[name], self.facts.machine)
         present = tuple(each for each in functions if self.facts.has_function(each))
         if not present:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from osmia_bpf.policy.check import check
 from tests.unit.bpf.policy.small_kernel import small_facts
 
@@ -85,3 +87,15 @@ def test_a_policy_of_no_sense(tmp_path):
     policy = "  loader: true\n"
     assert str(check(HEAD + policy, facts).problems[0]).startswith("line 5: spec.loader: ")
     assert check("{", facts).problems
+
+
+def test_a_list_that_is_wrong_is_not_told_to_be_missing(tmp_path):
+    policy = """\
+  lists: [{name: calls, type: syscalls, values: [sys_fly]}]
+  kprobes: [{call: "list:calls"}]
+"""
+    report = check(HEAD + policy, small_facts(tmp_path))
+    assert [str(replace(problem, line=None)) for problem in report.problems] == [
+        "spec.lists[0].values[0]: 'sys_fly' is not a system call",
+        "spec.kprobes[0].call: the list 'calls' cannot be used",
+    ]
