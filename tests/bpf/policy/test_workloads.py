@@ -74,7 +74,7 @@ def status_of(folder):
 @pytest.mark.parametrize("kind", HOOKS)
 def test_namespaced_policy(tmp_path, bpf_lib, needs, kind):
     if kind == "kprobe":
-        needs("kprobe")
+        needs("kprobes")
     hook = json.loads(json.dumps(HOOKS[kind]))
     for each in next(iter(hook.values())):
         argument = each["args"][0]["index"]
