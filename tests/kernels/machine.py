@@ -87,7 +87,7 @@ class Machines:
             exchange = Path(scratch, "exchange")
             _write_job(Path(scratch, "job"), job, kernel, exchange)
             # Beside the kernel's files: what the guest tells of it, by what it is asked.
-            digest = recipe_digest(source_texts(_GUEST / "compile_child.py"))
+            digest = recipe_digest(source_texts(_GUEST / "compile_child.py", _GUEST / "main"))
             facts = files.image.parent / f"facts-{digest}"
             disks = Disks(root, files.modules, self._project, exchange)
             started_s = time.monotonic()

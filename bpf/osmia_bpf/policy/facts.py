@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TRACEFS = Path("/sys/kernel/tracing")
 KALLSYMS = Path("/proc/kallsyms")
+MODULES = Path("/proc/modules")
 
 # Process 1 may hide its own; then those of the kernel's threads, and for whoever is told nothing of
 # others, one's own: a policy for the host is none the worse for who looks at it.
@@ -61,6 +62,7 @@ class KernelFacts:
     """Inode numbers of the host's namespaces, by names as in the contract's matchNamespaces."""
     tracefs: Path = TRACEFS
     kallsyms: Path = KALLSYMS
+    modules: Path = MODULES
     modules_btf: Path = VMLINUX.parent
     """Where the types of the kernel's modules are."""
     cgroup_v1_controller: str = ""
@@ -106,16 +108,17 @@ class KernelFacts:
             return None
         return parse_format(path.read_text())
 
-    @cached_property
+    @property
     def symbols(self) -> frozenset[str]:
-        """Names of the kernel's functions; empty where they cannot be read."""
+        """Names of the kernel's functions, those of its modules as they are now.
+
+        Empty where they cannot be read.
+        """
         try:
-            text = self.kallsyms.read_text()
+            loaded = [line.split()[0] for line in self.modules.read_text().splitlines()]
         except OSError:
-            return frozenset()
-        return frozenset(
-            parts[2] for line in text.splitlines() if (parts := line.split())[1] in {"t", "T"}
-        )
+            loaded = []
+        return _functions(self.kallsyms, tuple(loaded))
 
     @cached_property
     def traceable(self) -> tuple[str, ...]:
@@ -140,6 +143,18 @@ class KernelFacts:
     def has_current_task_btf(self) -> bool:
         """Tell whether programs get the current task as a typed pointer."""
         return self.btf.enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf") is not None
+
+
+@lru_cache(maxsize=1)
+def _functions(kallsyms: Path, _modules: tuple[str, ...]) -> frozenset[str]:
+    """Read the names of functions; anew when modules have come or gone."""
+    try:
+        text = kallsyms.read_text()
+    except OSError:
+        return frozenset()
+    return frozenset(
+        parts[2] for line in text.splitlines() if (parts := line.split())[1] in {"t", "T"}
+    )
 
 
 def _inode(namespace: str) -> int:

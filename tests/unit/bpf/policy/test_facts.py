@@ -67,3 +67,13 @@ def test_namespaces_of_the_host_are_found_where_process_1_hides_them(tmp_path, m
 def test_return_values_are_set_where_the_kernel_has_the_helper(tmp_path):
     assert not KernelFacts.running(kernel_types(tmp_path, "do_thing")).override_return
     assert KernelFacts.running(kernel_types(tmp_path, "bpf_override_return")).override_return
+
+
+def test_functions_of_a_module_that_comes_later(tmp_path):
+    facts = small_facts(tmp_path, modules=tmp_path / "modules")
+    assert not facts.has_function("late_function")
+    with facts.kallsyms.open("a") as file:
+        file.write("0000000000000000 t late_function\t[late]\n")
+    assert not facts.has_function("late_function")
+    facts.modules.write_text("late 16384 0 - Live 0x0000000000000000\n")
+    assert facts.has_function("late_function")
