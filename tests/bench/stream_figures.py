@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,12 +222,14 @@ def _command_line(folder: Path, events: Sequence[Event], pace: int) -> tuple[flo
             assert reader.stderr is not None
             reader.stderr.readline()  # tells that the stream was opened
             time.sleep(_SUBSCRIBED_AFTER_S)
-            _feed(agent, events)
+            feeding = threading.Thread(target=_feed, args=(agent, events))
+            feeding.start()  # beside: what nobody reads would stop the command, not the agent
             count, started = 0, 0.0
             for _ in reader.stdout:
                 count += 1
                 last = time.perf_counter()
                 started = started or last
+            feeding.join()
             return (count - 1) / (last - started), count
 
 
