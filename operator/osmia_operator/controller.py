@@ -271,7 +271,7 @@ class Controller:
         in_force = 0
         progress = Rollout()
         if isinstance(verdict, Bundle):
-            progress = rollout(verdict, self.fleet.agents(now_s))
+            progress = rollout(verdict, self.fleet.agents())
         elif observed is not None:
             in_force = observed.generation
         before = source.manifest.get("status") or {}

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _MAX_DETAIL_LENGTH = 512
 
@@ -89,8 +89,12 @@ class Fleet:
         self._pods: dict[str, AgentPod] = {}
         self._reports: dict[str, Report] = {}
         self._leases: dict[str, HeldLease] = {}
+        self._lapsed: set[str] = set()
+        """Nodes whose Lease has run out: known by `expire`, not by the clock, so that all bundles
+        are told the same and somebody is told of it."""
         self._agents: tuple[Agent, ...] | None = None
-        self._valid_until_s = math.inf
+        self._first_end_s = math.inf
+        """No Lease that has not lapsed ends before."""
 
     def set_labels(self, node: str, labels: Mapping[str, str] | None) -> bool:
         """Note the labels of a Node, None when it is gone; tell whether that is news."""
@@ -122,6 +126,7 @@ class Fleet:
         first time is judged by what it says itself.
         """
         if lease is None:
+            self._lapsed.discard(node)
             return self._set(self._leases, node, None)
         renew_time = str(lease.get("renewTime") or "")
         before = self._leases.get(node)
@@ -129,31 +134,46 @@ class Fleet:
             return False
         valid_s = float(lease.get("leaseDurationSeconds") or 0)
         left_s = valid_s if before is not None else valid_s - _age_s(renew_time, wall, valid_s)
-        was_valid = before is not None and before.valid_until_s > now_s
+        was_lapsed = node in self._lapsed
         self._leases[node] = HeldLease(renew_time, valid_s, now_s + left_s)
-        if not was_valid:
+        if left_s > 0:
+            self._lapsed.discard(node)
+            self._first_end_s = min(self._first_end_s, now_s + left_s)
+        else:
+            self._lapsed.add(node)
+        is_news = before is None or was_lapsed != (left_s <= 0)
+        if is_news:
             self._agents = None
-        self._valid_until_s = self._next_end(now_s)
-        return not was_valid
+        return is_news
 
-    def agents(self, now_s: float) -> tuple[Agent, ...]:
+    def agents(self) -> tuple[Agent, ...]:
         """Return the nodes that run an agent or should, by name."""
         if self._agents is None:
-            self._agents = tuple(sorted(self._current_agents(now_s), key=lambda each: each.node))
-            self._valid_until_s = self._next_end(now_s)
+            self._agents = tuple(sorted(self._current_agents(), key=lambda each: each.node))
         return self._agents
 
-    def expire(self, now_s: float) -> bool:
-        """Notice Leases that have run out, of which nothing else tells; say whether there are."""
-        if now_s < self._valid_until_s:
-            return False
-        self._valid_until_s = self._next_end(now_s)
-        self._agents = None
-        return True
+    def overdue(self, now_s: float) -> set[str]:
+        """Return the nodes of which no renewal was seen in time, and that `expire` would take."""
+        if now_s < self._first_end_s:
+            return set()
+        ends = {
+            node: lease.valid_until_s
+            for node, lease in self._leases.items()
+            if node not in self._lapsed
+        }
+        self._first_end_s = min(ends.values(), default=math.inf)
+        return {node for node, end_s in ends.items() if end_s <= now_s}
 
-    def _next_end(self, now_s: float) -> float:
-        ends = [each.valid_until_s for each in self._leases.values()]
-        return min((end for end in ends if end > now_s), default=math.inf)
+    def expire(self, now_s: float, among: Collection[str]) -> set[str]:
+        """Take the word of these nodes' agents as void if their Leases have run out.
+
+        Returns the nodes for which this is news.
+        """
+        lapsed = self.overdue(now_s).intersection(among)
+        if lapsed:
+            self._lapsed |= lapsed
+            self._agents = None
+        return lapsed
 
     def _set(self, entries: dict[str, Any], key: str, value: object) -> bool:
         before = entries.get(key)
@@ -166,7 +186,7 @@ class Fleet:
         self._agents = None
         return True
 
-    def _current_agents(self, now_s: float) -> list[Agent]:
+    def _current_agents(self) -> list[Agent]:
         agents = []
         in_pods: dict[str, list[tuple[str, AgentPod]]] = {}
         for uid, pod in self._pods.items():
@@ -182,7 +202,7 @@ class Fleet:
             trouble = ""
             if lease is None:
                 trouble = "its agent holds no Lease"
-            elif lease.valid_until_s <= now_s:
+            elif node in self._lapsed:
                 trouble = f"its agent has not renewed its Lease for {lease.valid_s:.0f} s"
             agents.append(
                 Agent(

@@ -18,6 +18,7 @@ from osmia_api.kube.backoff import Backoff
 from osmia_api.kube.client import ApiError, KubeClient
 from osmia_api.kube.connection import Connection, ConnectionConfigError, find_connection
 from osmia_api.kube.resource_type import SOURCE_TYPES
+from osmia_operator.agent_leases import follow_lapses
 from osmia_operator.controller import WORKERS, Controller
 from osmia_operator.definitions import apply_definitions, printed_definitions
 from osmia_operator.discovery import discover
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from osmia_api.kube.watch import Watch
 
 logger = logging.getLogger("osmia_operator")
-
-_TICK_S = 1.0
 
 
 @click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "OSMIA_OPERATOR"})
@@ -225,7 +224,7 @@ async def _operate(settings: OperatorSettings, connection: Connection, client: K
                 webhook = Webhook(client, settings.namespace, settings.webhook)
                 tasks.create_task(webhook.run())
             tasks.create_task(_resync(client, controller, settings.resync_interval_s))
-            tasks.create_task(_watch_leases(controller))
+            tasks.create_task(follow_lapses(client, settings.namespace, controller))
             tasks.create_task(follow_sources(connection, controller, recover))
             for _ in range(WORKERS):
                 tasks.create_task(controller.work())
@@ -297,14 +296,6 @@ async def _resync(client: KubeClient, controller: Controller, interval_s: float)
         await asyncio.sleep(interval_s)
         await _list_sources(client, controller)
         controller.enqueue_all()
-
-
-async def _watch_leases(controller: Controller) -> None:
-    """Notice agents that have stopped to renew their Leases: nothing else would tell."""
-    while True:
-        await asyncio.sleep(_TICK_S)
-        if controller.fleet.expire(time.monotonic()):
-            controller.enqueue_all()
 
 
 if __name__ == "__main__":

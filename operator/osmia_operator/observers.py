@@ -7,14 +7,13 @@ over to the event loop.
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from osmia_api.bundle import LABEL
 from osmia_api.kube.resource_type import CONFIG_MAPS, LEASES, NODES, PODS, TRACING_NODES
 from osmia_api.kube.watch import Collection, Watch
 from osmia_api.tracing_node import AGENT_LEASE_LABEL
+from osmia_operator.agent_leases import holder_of, note_lease
 from osmia_operator.fleet import pod_of, read_report
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ def make_watches(
             controller.enqueue_bundles(changed)
 
     def lease(holder: str, manifest: Object | None) -> None:
-        spec = None if manifest is None else manifest.get("spec") or {}
-        if fleet.set_lease(holder, spec, time.monotonic(), datetime.now(UTC)):
-            controller.enqueue_all()
+        note_lease(controller, holder, manifest)
 
     def watch(
         collection: Collection,
@@ -110,9 +107,7 @@ def make_watches(
         watch(Collection(NODES, metadata_only=True), node),
         watch(Collection(PODS, namespace, label_selector=agent_selector), pod, _uid),
         watch(Collection(TRACING_NODES), report),
-        watch(
-            Collection(LEASES, namespace, label_selector=AGENT_LEASE_LABEL), lease, _lease_holder
-        ),
+        watch(Collection(LEASES, namespace, label_selector=AGENT_LEASE_LABEL), lease, holder_of),
     ]
 
 
@@ -122,7 +117,3 @@ def _name(manifest: Object) -> str:
 
 def _uid(manifest: Object) -> str:
     return str(manifest["metadata"]["uid"])
-
-
-def _lease_holder(manifest: Object) -> str:
-    return str((manifest.get("spec") or {}).get("holderIdentity") or _name(manifest))

@@ -31,6 +31,8 @@ class Rollout(NamedTuple):
     """Nodes that say that they cannot."""
     waiting: tuple[Failure, ...] = ()
     """Nodes that have not said that they have it: not yet, or they were told not to."""
+    withheld: int = 0
+    """How many of those were told not to: by their own API, or since it is not for them."""
 
     @property
     def summary(self) -> str:
@@ -41,7 +43,7 @@ class Rollout(NamedTuple):
 def rollout(bundle: Bundle, agents: Iterable[Agent]) -> Rollout:
     """Sum up what the agents say about a bundle; agents come in the order of their nodes' names."""
     bundle_id, short_hash, selector = bundle.id, bundle.short_hash, bundle.node_selector
-    desired = programmed = failed = 0
+    desired = programmed = failed = withheld = 0
     failures: list[Failure] = []
     waiting: list[Failure] = []
     for agent in agents:
@@ -59,6 +61,8 @@ def rollout(bundle: Bundle, agents: Iterable[Agent]) -> Rollout:
             if detail.state == "Failed":
                 failed += 1
                 found = failures
+            else:
+                withheld += 1
             if len(found) < MAX_FAILURES:
                 text = f"{detail.state}: {detail.reason}" if detail.reason else detail.state
                 found.append(Failure(agent.node, text))
@@ -66,4 +70,4 @@ def rollout(bundle: Bundle, agents: Iterable[Agent]) -> Rollout:
             programmed += 1
         elif len(waiting) < MAX_FAILURES:
             waiting.append(Failure(agent.node, "the agent has not put this version in force yet"))
-    return Rollout(desired, programmed, failed, tuple(failures), tuple(waiting))
+    return Rollout(desired, programmed, failed, tuple(failures), tuple(waiting), withheld)

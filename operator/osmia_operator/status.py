@@ -105,7 +105,11 @@ def _programmed(verdict: Verdict, rollout: Rollout, now: str) -> _Condition:
         return _Condition(
             "Programmed", "False", "NodesFailed", f"{count}: {_named(rollout.failures)}"
         )
-    if (missing := rollout.desired - rollout.programmed) > 0:
+    missing = rollout.desired - rollout.programmed
+    if missing > 0 and missing == rollout.withheld:
+        count = f"withheld on {missing} of {rollout.desired} nodes"
+        return _Condition("Programmed", "False", "Withheld", f"{count}: {_named(rollout.waiting)}")
+    if missing > 0:
         count = f"waiting for {missing} of {rollout.desired} nodes"
         return _Condition(
             "Programmed", "False", "Progressing", f"{count}: {_named(rollout.waiting)}"

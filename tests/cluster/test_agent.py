@@ -132,6 +132,7 @@ def test_a_policy_that_is_disabled_on_a_node_is_not_ready(cluster: Cluster) -> N
         )
     )
     assert NODE in ready["message"]
+    assert ready["reason"] == "Withheld"
     assert "disabled by the API of this node" in ready["message"]
     (detail,) = (cluster.get("tracingnode", NODE) or {})["status"]["details"]
     assert detail["state"] == "Disabled"

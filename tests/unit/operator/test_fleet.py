@@ -21,8 +21,8 @@ def lease(seconds: int = 0, duration: int = 30) -> dict[str, Any]:
     return {"renewTime": renewed, "leaseDurationSeconds": duration}
 
 
-def only(fleet: Fleet, now_s: float = 0.0) -> tuple[str, bool, str]:
-    (agent,) = fleet.agents(now_s)
+def only(fleet: Fleet) -> tuple[str, bool, str]:
+    (agent,) = fleet.agents()
     return agent.node, agent.report is not None, agent.trouble
 
 
@@ -55,7 +55,7 @@ def test_while_a_pod_is_replaced_the_ready_one_counts() -> None:
 def test_a_report_of_a_pod_that_is_gone_makes_no_agent() -> None:
     fleet = Fleet()
     fleet.set_report("a", report("u1"))
-    assert fleet.agents(0.0) == ()
+    assert fleet.agents() == ()
 
 
 def test_outside_a_pod_the_lease_decides() -> None:
@@ -63,16 +63,19 @@ def test_outside_a_pod_the_lease_decides() -> None:
     fleet.set_report("a", report())
     assert only(fleet) == ("a", False, "its agent holds no Lease")
     assert fleet.set_lease("a", lease(), 100.0, NOW)
-    assert only(fleet, 100.0) == ("a", True, "")
+    assert only(fleet) == ("a", True, "")
     assert not fleet.set_lease("a", lease(10), 110.0, NOW)  # a renewal changes nothing
-    assert not fleet.expire(139.9)
-    assert only(fleet, 139.9) == ("a", True, "")
-    assert fleet.expire(140.0)
-    assert only(fleet, 140.0) == ("a", False, "its agent has not renewed its Lease for 30 s")
+    assert not fleet.expire(139.9, among={"a"})
+    assert only(fleet) == ("a", True, "")
+    assert fleet.overdue(140.0) == {"a"}
+    assert only(fleet) == ("a", True, "")  # until it is taken for over, with what that tells
+    assert fleet.expire(140.0, among={"a"}) == {"a"}
+    assert fleet.expire(141.0, among={"a"}) == set()
+    assert only(fleet) == ("a", False, "its agent has not renewed its Lease for 30 s")
     assert fleet.set_lease("a", lease(60), 160.0, NOW)
-    assert only(fleet, 160.0) == ("a", True, "")
+    assert only(fleet) == ("a", True, "")
     assert fleet.set_lease("a", None, 161.0, NOW)
-    assert only(fleet, 161.0) == ("a", False, "its agent holds no Lease")
+    assert only(fleet) == ("a", False, "its agent holds no Lease")
 
 
 def test_the_same_renewal_told_again_makes_no_lease_younger() -> None:
@@ -80,7 +83,28 @@ def test_the_same_renewal_told_again_makes_no_lease_younger() -> None:
     fleet.set_report("a", report())
     fleet.set_lease("a", lease(), 100.0, NOW)
     fleet.set_lease("a", lease(), 125.0, NOW)
-    assert only(fleet, 131.0)[1] is False
+    assert fleet.overdue(131.0) == {"a"}
+
+
+def test_no_end_of_a_lease_is_lost_behind_the_renewal_of_another() -> None:
+    fleet = Fleet()
+    for node in ("a", "b"):
+        fleet.set_report(node, report())
+        fleet.set_lease(node, lease(), 100.0, NOW)
+    fleet.set_lease("b", lease(31), 131.0, NOW)  # a's is over since 130, which nobody has taken yet
+    assert fleet.overdue(131.5) == {"a"}
+    assert fleet.expire(131.5, among=set()) == set()
+    assert fleet.expire(132.0, among={"a", "b"}) == {"a"}
+    assert [each.trouble != "" for each in fleet.agents()] == [True, False]
+    assert fleet.overdue(161.0) == {"b"}
+
+
+def test_a_renewal_that_is_valid_for_no_time_ends_the_lease() -> None:
+    fleet = Fleet()
+    fleet.set_report("a", report())
+    fleet.set_lease("a", lease(), 100.0, NOW)
+    assert fleet.set_lease("a", lease(1, duration=0), 101.0, NOW)
+    assert only(fleet)[1] is False
 
 
 @pytest.mark.parametrize(("age_s", "counts"), [(0, True), (29, True), (31, False), (-3600, True)])
@@ -107,7 +131,7 @@ def test_a_clock_that_is_fast_or_slow_does_not_matter_once_a_renewal_is_seen() -
     fleet.set_lease("a", lease(-3600), 0.0, NOW)
     assert only(fleet)[1] is False
     fleet.set_lease("a", lease(-3590), 10.0, NOW + timedelta(seconds=10))
-    assert only(fleet, 10.0)[1] is True
+    assert only(fleet)[1] is True
 
 
 def test_news_of_reports() -> None:
@@ -127,16 +151,16 @@ def test_labels_follow() -> None:
     fleet.set_pod("u", AgentPod("a", True))
     assert fleet.set_labels("a", {"pool": "web"})
     assert not fleet.set_labels("a", {"pool": "web"})
-    assert fleet.agents(0.0)[0].labels == {"pool": "web"}
+    assert fleet.agents()[0].labels == {"pool": "web"}
     assert fleet.set_labels("a", None)
-    assert fleet.agents(0.0)[0].labels == {}
+    assert fleet.agents()[0].labels == {}
 
 
 def test_nodes_come_by_name() -> None:
     fleet = Fleet()
     for name in ("b", "c", "a"):
         fleet.set_pod(name, AgentPod(name, True))
-    assert [agent.node for agent in fleet.agents(0.0)] == ["a", "b", "c"]
+    assert [agent.node for agent in fleet.agents()] == ["a", "b", "c"]
 
 
 def test_read_report() -> None:

@@ -33,7 +33,7 @@ def test_a_failure_of_an_earlier_version_is_none_of_this() -> None:
 def test_disabled_on_a_node_is_told_but_no_failure() -> None:
     found = rollout(MADE, [failed("a", MADE, "", state="Disabled")])
     assert (found.programmed, found.failed, found.failures) == (0, 0, ())
-    assert found.waiting == (Failure("a", "Disabled"),)
+    assert (found.waiting, found.withheld) == ((Failure("a", "Disabled"),), 1)
 
 
 def test_only_nodes_that_are_selected() -> None:

@@ -48,6 +48,19 @@ def test_under_way() -> None:
     )
 
 
+def test_withheld() -> None:
+    told = (Failure("a", "Disabled: disabled by the API of this node"),)
+    ready = condition(status(Rollout(3, 2, 0, (), told, withheld=1)), "Ready")
+    assert ready == (
+        "False",
+        "Withheld",
+        "withheld on 1 of 3 nodes: a: Disabled: disabled by the API of this node",
+    )
+    late = (*told, Failure("b", "late"))
+    ready = condition(status(Rollout(3, 1, 0, (), late, withheld=1)), "Ready")
+    assert ready[1] == "Progressing"
+
+
 def test_failed() -> None:
     built = status(Rollout(3, 2, 1, (Failure("a", "Failed: why"),)))
     assert condition(built, "Ready") == (
