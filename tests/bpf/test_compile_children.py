@@ -78,6 +78,14 @@ def test_one_child_does_what_comes_within_its_time_and_then_ends(children):
     wait_until(lambda: not children_of(), 20)
 
 
+def test_a_child_leaves_no_files(monkeypatch, tmp_path, children):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    children.compile([policy("/a")])
+    assert len(list(tmp_path.iterdir())) == 1
+    children.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_batch_is_done_in_its_order(children):
     jobs = [policy(f"/{'x' * 200}{number % 3}") for number in range(5)]
     made = children.compile(jobs)

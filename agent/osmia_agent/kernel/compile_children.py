@@ -32,6 +32,7 @@ _COMMAND = [sys.executable, "-m", "osmia_agent.kernel.compile_child"]
 _TIMEOUT_S = 120
 _TIMEOUT_PER_JOB_S = 30
 _ERROR_LINES = 20
+_END_S = 2
 
 
 class CompileError(Exception):
@@ -156,8 +157,13 @@ class _Child:
         return said
 
     def close(self) -> None:
-        """End the child and wait for its end."""
-        self._process.kill()
+        """End the child and wait for its end, which it comes to by itself if it has no job."""
+        assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # what it was never sent
-            self._process.__exit__(None, None, None)
+            self._process.stdin.close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._process.__exit__(None, None, None)
         self._said.close()

@@ -33,7 +33,7 @@ inlined void tell(struct cgroup *cgroup, u32 change)
     record.ktime_ns = bpf_ktime_get_ns();
     record.cgroup_id = READ(node, id) | mark;
     record.parent_id = READ(parent_node, id) | mark;
-    int size = bpf_probe_read_kernel_str(record.name, sizeof(record.name), (void *)READ(node, name));
+    int size = probe_read_kernel_str(record.name, sizeof(record.name), (void *)READ(node, name));
     record.name_size = size > 0 ? size - 1 : 0;
     u64 id = record.cgroup_id;
     if (change == CGROUP_REMOVED) {

@@ -98,7 +98,7 @@ int on_exec(u64 *ctx)
         privileges_changed.delete(&tgid);
     }
 
-    int size = bpf_probe_read_kernel_str(s->strings, FILENAME_BYTES, (void *)bprm->filename);
+    int size = probe_read_kernel_str(s->strings, FILENAME_BYTES, (void *)bprm->filename);
     if (size <= 0) {
         record->flags |= EXEC_FILENAME_ERROR;
         size = 1;
@@ -106,7 +106,7 @@ int on_exec(u64 *ctx)
     record->filename_size = size - 1;
 
     u32 at = record->filename_size & (FILENAME_BYTES - 1);
-    size = bpf_probe_read_kernel_str(&s->strings[at], CGROUP_NAME_BYTES,
+    size = probe_read_kernel_str(&s->strings[at], CGROUP_NAME_BYTES,
                                      (void *)cgroup.node->name);
     record->cgroup_name_size = size > 0 ? size - 1 : 0;
 
@@ -164,7 +164,7 @@ int walk_cwd(u64 *ctx)
         at &= CWD_BYTES - 1;
         s->cwd[at] = '/';
         const unsigned char *name = READ(dentry, d_name.name);
-        bpf_probe_read_kernel(&s->cwd[at + 1], size, name);
+        probe_read_kernel(&s->cwd[at + 1], size, name);
         s->dentry = parent;
     }
     exec_stages.call(ctx, s->walk_done ? STAGE_SUBMIT : STAGE_WALK);
@@ -198,7 +198,7 @@ inlined void send_chunks(struct exec_record *record, volatile u32 *sent, u32 kin
         chunk->exec_count = record->exec_count;
         chunk->offset = offset;
         chunk->size = part;
-        if (bpf_probe_read_user(chunk->data, part, (void *)(address + offset)))
+        if (probe_read_user(chunk->data, part, (void *)(address + offset)))
             record->flags |= error;
         lifecycle.ringbuf_submit(chunk, 0);
         account(RECORD_DATA, SENT);
@@ -217,7 +217,7 @@ inlined u32 read_inline(struct exec_scratch *s, u32 at, u64 address, u64 size, u
     part &= INLINE_BYTES - 1;
     opaque(at);
     at &= 16383;
-    if (bpf_probe_read_user(&s->strings[at], part, (void *)(address + sent))) {
+    if (probe_read_user(&s->strings[at], part, (void *)(address + sent))) {
         s->record.flags |= error;
         return 0;
     }
@@ -242,7 +242,7 @@ int finish_exec(u64 *ctx)
     from &= CWD_BYTES - 1;
     opaque(at);
     at &= 8191;
-    bpf_probe_read_kernel(&s->strings[at], cwd, &s->cwd[from]);
+    probe_read_kernel(&s->strings[at], cwd, &s->cwd[from]);
     record->cwd_size = cwd;
     at += cwd;
 

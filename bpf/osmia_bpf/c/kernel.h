@@ -21,7 +21,7 @@ inlined struct upid own_upid(struct task_struct *task, u32 *level)
     u32 depth = pid->level;
     *level = depth;
     if (depth < 32)
-        bpf_probe_read_kernel(&own, sizeof(own),
+        probe_read_kernel(&own, sizeof(own),
                               (char *)pid + __builtin_offsetof(struct pid, numbers) +
                                   depth * sizeof(struct upid));
     return own;
@@ -46,9 +46,9 @@ inlined void read_credentials(struct task_struct *task, struct credentials *to)
     to->auid = NO_AUID;
 #endif
     // Two words or one, according to the kernel's age: 8 bytes either way.
-    bpf_probe_read_kernel(&to->permitted, 8, (void *)&cred->cap_permitted);
-    bpf_probe_read_kernel(&to->effective, 8, (void *)&cred->cap_effective);
-    bpf_probe_read_kernel(&to->inheritable, 8, (void *)&cred->cap_inheritable);
+    probe_read_kernel(&to->permitted, 8, (void *)&cred->cap_permitted);
+    probe_read_kernel(&to->effective, 8, (void *)&cred->cap_effective);
+    probe_read_kernel(&to->inheritable, 8, (void *)&cred->cap_inheritable);
 }
 
 inlined void read_namespaces(struct task_struct *task, struct pid_namespace *own_pid_ns,

@@ -12,7 +12,7 @@ BPF_TABLE("lru_hash", u32, struct privileges, privileges_changed, 1);
 inlined u64 permitted_capabilities(const struct cred *cred)
 {
     u64 permitted = 0;
-    bpf_probe_read_kernel(&permitted, sizeof(permitted), (void *)&cred->cap_permitted);
+    probe_read_kernel(&permitted, sizeof(permitted), (void *)&cred->cap_permitted);
     return permitted;
 }
 

@@ -5,12 +5,23 @@
 // program that is attached by BTF, and what such an argument points to) a field is simply loaded,
 // pointer->field: a bad address reads as 0. Any other pointer needs READ, which calls a helper.
 
+// The helpers that read. By bcc's own names for them it would go and find out whether the running
+// kernel has them, and else take others.
+static long (*probe_read_kernel)(void *to, u32 size, const void *from) =
+    (void *)BPF_FUNC_probe_read_kernel;
+static long (*probe_read_kernel_str)(void *to, u32 size, const void *from) =
+    (void *)BPF_FUNC_probe_read_kernel_str;
+static long (*probe_read_user)(void *to, u32 size, const void *from) =
+    (void *)BPF_FUNC_probe_read_user;
+static long (*probe_read_user_str)(void *to, u32 size, const void *from) =
+    (void *)BPF_FUNC_probe_read_user_str;
+
 // A copy of a field of a kernel object; zero where it cannot be read.
 #define READ(pointer, field)                                                                       \
     ({                                                                                             \
         __typeof__((pointer)->field) _value;                                                       \
         __builtin_memset((void *)&_value, 0, sizeof(_value));                                      \
-        bpf_probe_read_kernel((void *)&_value, sizeof(_value), (void *)&(pointer)->field);         \
+        probe_read_kernel((void *)&_value, sizeof(_value), (void *)&(pointer)->field);         \
         _value;                                                                                    \
     })
 

@@ -23,7 +23,7 @@ int dump_task(u64 *ctx)
     record.cgroup_id = cgroup_id(task);
     read_credentials(task, &record.credentials);
     read_namespaces(task, own.ns, &record.namespaces);
-    bpf_probe_read_kernel(record.comm, sizeof(record.comm), (void *)&task->comm);
+    probe_read_kernel(record.comm, sizeof(record.comm), (void *)&task->comm);
     bpf_seq_write(meta->seq, &record, sizeof(record));
     return 0;
 }

@@ -103,7 +103,7 @@ def _rate_limit(
         if argument.type.has_text:
             c.write(
                 f"u64 part{key} = n{key};\nAT_MOST(part{key}, {KEY_BYTES});\n"
-                f"bpf_probe_read_kernel(key.k{key}, part{key}, t{key});",
+                f"probe_read_kernel(key.k{key}, part{key}, t{key});",
                 2,
             )
         else:

@@ -327,7 +327,7 @@ class ProbeSource(ABC):
             self.c.write(
                 f"u64 copy{key} = n{key};\nAT_MOST(copy{key}, TEXT_BYTES);\n"
                 f"opaque(used);\nused &= {_TAIL_MASK};\n"
-                f"bpf_probe_read_kernel(&record->tail[used], copy{key}, t{key});\n"
+                f"probe_read_kernel(&record->tail[used], copy{key}, t{key});\n"
                 f"a{key}->size = copy{key};\nused += copy{key};",
                 2,
             )

@@ -24,12 +24,12 @@ inlined s32 read_sock(struct sock_value *to, struct sock *sock)
     to->priority = READ(sock, sk_priority);
     __builtin_memset(to->source, 0, 32);
     if (to->family == AF_INET) {
-        bpf_probe_read_kernel(to->source, 4, &sock->__sk_common.skc_rcv_saddr);
-        bpf_probe_read_kernel(to->destination, 4, &sock->__sk_common.skc_daddr);
+        probe_read_kernel(to->source, 4, &sock->__sk_common.skc_rcv_saddr);
+        probe_read_kernel(to->destination, 4, &sock->__sk_common.skc_daddr);
     } else if (to->family == AF_INET6) {
 #ifdef HAVE_sock_common__skc_v6_daddr
-        bpf_probe_read_kernel(to->source, 16, &sock->__sk_common.skc_v6_rcv_saddr);
-        bpf_probe_read_kernel(to->destination, 16, &sock->__sk_common.skc_v6_daddr);
+        probe_read_kernel(to->source, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+        probe_read_kernel(to->destination, 16, &sock->__sk_common.skc_v6_daddr);
 #endif
     }
     to->source_port = READ(sock, __sk_common.skc_num);
@@ -56,26 +56,26 @@ inlined s32 read_skb(struct skb_value *to, struct sk_buff *skb)
     char *ip = head + READ(skb, network_header);
     char *transport = head + READ(skb, transport_header);
     u8 version = 0;
-    bpf_probe_read_kernel(&version, 1, ip);
+    probe_read_kernel(&version, 1, ip);
     version >>= 4;
     u8 protocol = 0;
     if (version == 4) {
         to->family = AF_INET;
-        bpf_probe_read_kernel(&protocol, 1, ip + 9);
-        bpf_probe_read_kernel(to->source, 4, ip + 12);
-        bpf_probe_read_kernel(to->destination, 4, ip + 16);
+        probe_read_kernel(&protocol, 1, ip + 9);
+        probe_read_kernel(to->source, 4, ip + 12);
+        probe_read_kernel(to->destination, 4, ip + 16);
     } else if (version == 6) {
         to->family = AF_INET6;
-        bpf_probe_read_kernel(&protocol, 1, ip + 6);
-        bpf_probe_read_kernel(to->source, 16, ip + 8);
-        bpf_probe_read_kernel(to->destination, 16, ip + 24);
+        probe_read_kernel(&protocol, 1, ip + 6);
+        probe_read_kernel(to->source, 16, ip + 8);
+        probe_read_kernel(to->destination, 16, ip + 24);
     } else {
         return skb ? -22 : -14;
     }
     to->protocol = protocol;
     if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) {
         u16 ports[2] = {};
-        bpf_probe_read_kernel(ports, 4, transport);
+        probe_read_kernel(ports, 4, transport);
         to->source_port = from_network(ports[0]);
         to->destination_port = from_network(ports[1]);
     }
@@ -94,24 +94,24 @@ inlined s32 read_sockaddr(struct sockaddr_value *to, u64 address)
     to->port = 0;
     // The family first: an address may be no longer than that.
     if ((s64)address < 0)
-        error = bpf_probe_read_kernel(raw, 2, (void *)address);
+        error = probe_read_kernel(raw, 2, (void *)address);
     else
-        error = bpf_probe_read_user(raw, 2, (void *)address);
+        error = probe_read_user(raw, 2, (void *)address);
     if (error)
         return error;
     u16 family = *(u16 *)raw;
     to->family = family;
     if (family == AF_INET) {
         if ((s64)address < 0)
-            error = bpf_probe_read_kernel(raw, 8, (void *)address);
+            error = probe_read_kernel(raw, 8, (void *)address);
         else
-            error = bpf_probe_read_user(raw, 8, (void *)address);
+            error = probe_read_user(raw, 8, (void *)address);
         __builtin_memcpy(to->address, raw + 4, 4);
     } else if (family == AF_INET6) {
         if ((s64)address < 0)
-            error = bpf_probe_read_kernel(raw, 24, (void *)address);
+            error = probe_read_kernel(raw, 24, (void *)address);
         else
-            error = bpf_probe_read_user(raw, 24, (void *)address);
+            error = probe_read_user(raw, 24, (void *)address);
         __builtin_memcpy(to->address, raw + 8, 16);
     } else {
         return 0;

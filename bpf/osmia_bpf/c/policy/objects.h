@@ -23,9 +23,9 @@ inlined s32 read_cred(struct cred_value *to, const struct cred *cred)
     to->fsuid = READ(cred, fsuid.val);
     to->fsgid = READ(cred, fsgid.val);
     to->securebits = READ(cred, securebits);
-    bpf_probe_read_kernel(&to->permitted, 8, (void *)&cred->cap_permitted);
-    bpf_probe_read_kernel(&to->effective, 8, (void *)&cred->cap_effective);
-    bpf_probe_read_kernel(&to->inheritable, 8, (void *)&cred->cap_inheritable);
+    probe_read_kernel(&to->permitted, 8, (void *)&cred->cap_permitted);
+    probe_read_kernel(&to->effective, 8, (void *)&cred->cap_effective);
+    probe_read_kernel(&to->inheritable, 8, (void *)&cred->cap_inheritable);
     struct user_namespace *ns = (void *)READ(cred, user_ns);
     to->level = READ(ns, level);
     to->owner = READ(ns, owner.val);
@@ -61,7 +61,7 @@ inlined s32 read_bpf_prog(struct bpf_program_value *to, struct bpf_prog *program
     to->type = READ(program, type);
     to->instructions = READ(program, len);
     struct bpf_prog_aux *more = READ(program, aux);
-    return bpf_probe_read_kernel(to->name, 16, (void *)&more->name);
+    return probe_read_kernel(to->name, 16, (void *)&more->name);
 }
 #endif
 
@@ -72,7 +72,7 @@ inlined s32 read_bpf_map(struct bpf_map_value *to, struct bpf_map *map)
     to->key_size = READ(map, key_size);
     to->value_size = READ(map, value_size);
     to->max_entries = READ(map, max_entries);
-    return bpf_probe_read_kernel(to->name, 16, (void *)&map->name);
+    return probe_read_kernel(to->name, 16, (void *)&map->name);
 }
 #endif
 

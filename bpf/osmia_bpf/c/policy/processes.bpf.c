@@ -38,11 +38,11 @@ int on_process_fork(u64 *ctx)
     struct process *copy = process_scratch.lookup(&zero);
     if (!known || !copy)
         return 0;
-    bpf_probe_read_kernel(copy, sizeof(*copy), known);
+    probe_read_kernel(copy, sizeof(*copy), known);
     // With CLONE_PARENT the child is a sibling: its parent is that of its maker.
     struct task_struct *own_parent = child->real_parent;
     if (own_parent->tgid == parent)
-        bpf_probe_read_kernel(&copy->parent, sizeof(copy->parent), &known->binary);
+        probe_read_kernel(&copy->parent, sizeof(copy->parent), &known->binary);
     copy->inherited |= copy->own;
     copy->own = bits_of_pid(child);
     processes.update(&tgid, copy);
@@ -63,7 +63,7 @@ int on_process_exec(u64 *ctx)
     struct process *before = processes.lookup(&tgid);
     if (before) {
         process->inherited = before->inherited | before->own;
-        bpf_probe_read_kernel(&process->parent, sizeof(process->parent), &before->parent);
+        probe_read_kernel(&process->parent, sizeof(process->parent), &before->parent);
     }
     process->permitted = permitted_capabilities(task);
     process->effective = effective_capabilities(task);
@@ -92,7 +92,7 @@ int on_process_exec(u64 *ctx)
     opaque(from);
     from &= TEXT_BYTES - 1;
     AT_MOST(size, BINARY_BYTES - 1);
-    bpf_probe_read_kernel(process->binary.path, size, &slot->text[from]);
+    probe_read_kernel(process->binary.path, size, &slot->text[from]);
     process->binary.size = size;
     process->own = bits_of_pid(task);
     u64 *bits = followed_binaries.lookup((struct followed_binary *)process->binary.path);

@@ -30,7 +30,7 @@ inlined struct task_struct *current_task(void)
 inlined u64 read_word(u64 address, u32 size)
 {
     u64 word = 0;
-    bpf_probe_read_kernel(&word, size, (void *)address);
+    probe_read_kernel(&word, size, (void *)address);
     return word;
 }
 
@@ -51,7 +51,7 @@ inlined u32 namespace_pid(struct task_struct *task)
     u32 level = OF(pid, level);
     struct upid own = {};
     if (level < 32)
-        bpf_probe_read_kernel(&own, sizeof(own),
+        probe_read_kernel(&own, sizeof(own),
                               (char *)pid + __builtin_offsetof(struct pid, numbers) +
                                   level * sizeof(struct upid));
     return own.nr;
@@ -63,7 +63,7 @@ inlined u32 pid_namespace_of(struct task_struct *task)
     u32 level = OF(pid, level);
     struct upid own = {};
     if (level < 32)
-        bpf_probe_read_kernel(&own, sizeof(own),
+        probe_read_kernel(&own, sizeof(own),
                               (char *)pid + __builtin_offsetof(struct pid, numbers) +
                                   level * sizeof(struct upid));
     struct pid_namespace *ns = own.ns;
@@ -75,7 +75,7 @@ inlined u32 pid_namespace_of(struct task_struct *task)
     {                                                                                              \
         const struct cred *cred = (void *)OF(task, cred);                                          \
         u64 set = 0;                                                                               \
-        bpf_probe_read_kernel(&set, sizeof(set), (void *)&cred->cap_##name);                       \
+        probe_read_kernel(&set, sizeof(set), (void *)&cred->cap_##name);                       \
         return set;                                                                                \
     }
 CAPABILITIES(permitted)

@@ -35,9 +35,9 @@ inlined s32 read_string(struct slot *slot, u64 address)
 {
     s32 size;
     if (IS_KERNEL_ADDRESS(address))
-        size = bpf_probe_read_kernel_str(slot->text, TEXT_BYTES, (void *)address);
+        size = probe_read_kernel_str(slot->text, TEXT_BYTES, (void *)address);
     else
-        size = bpf_probe_read_user_str(slot->text, TEXT_BYTES, (void *)address);
+        size = probe_read_user_str(slot->text, TEXT_BYTES, (void *)address);
     slot->from = 0;
     slot->size = size > 0 ? size - 1 : 0;
     return size < 0 ? size : 0;
@@ -47,8 +47,8 @@ inlined s32 read_string(struct slot *slot, u64 address)
 inlined s32 read_memory(void *to, u64 size, u64 address)
 {
     if (IS_KERNEL_ADDRESS(address))
-        return bpf_probe_read_kernel(to, size, (void *)address);
-    return bpf_probe_read_user(to, size, (void *)address);
+        return probe_read_kernel(to, size, (void *)address);
+    return probe_read_user(to, size, (void *)address);
 }
 
 #ifdef USES_read_bytes
@@ -58,9 +58,9 @@ inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
     u64 part = size;
     AT_MOST(part, TEXT_BYTES);
     if (IS_KERNEL_ADDRESS(address))
-        error = bpf_probe_read_kernel(slot->text, part, (void *)address);
+        error = probe_read_kernel(slot->text, part, (void *)address);
     else
-        error = bpf_probe_read_user(slot->text, part, (void *)address);
+        error = probe_read_user(slot->text, part, (void *)address);
     slot->from = 0;
     slot->size = error ? 0 : part;
     slot->address = address;
@@ -207,7 +207,7 @@ inlined void walk_path(struct slot *slot, struct dentry *root_dentry, struct vfs
         at &= TEXT_BYTES - 1;
         slot->text[at] = '/';
         const unsigned char *name = READ(dentry, d_name.name);
-        bpf_probe_read_kernel(&slot->text[at + 1], size, name);
+        probe_read_kernel(&slot->text[at + 1], size, name);
         slot->dentry = parent;
     }
 }
@@ -247,7 +247,7 @@ inlined struct file *file_of_descriptor(struct task_struct *task, s32 descriptor
         return 0;
     struct file **open = (void *)READ(table, fd);
     struct file *file = 0;
-    bpf_probe_read_kernel(&file, sizeof(file), open + descriptor);
+    probe_read_kernel(&file, sizeof(file), open + descriptor);
     return file;
 }
 #endif
