@@ -7,7 +7,6 @@ request that never comes is answered here. Each call has a thread, which waits m
 from __future__ import annotations
 
 import itertools
-import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +25,12 @@ from osmia_agent.gateway.link import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
+    from osmia_agent.gateway.arrivals import Arrivals
     from osmia_agent.gateway.bounds import Bounds
     from osmia_agent.gateway.link import BlockingLink, ToGateway
 
     Answer = Begin | Responses | End
 
-REQUEST_TIMEOUT_S = 10.0
-"""For a request to arrive after its call has begun."""
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _TOO_MANY = End(0, Status.RESOURCE_EXHAUSTED, "too many calls; try later")
 _NO_REQUEST = End(0, Status.INVALID_ARGUMENT, "the call has no request")
@@ -52,15 +50,13 @@ class Calls:
         self,
         link: BlockingLink[ToGateway],
         bounds: Bounds,
-        clock: Callable[[], float] = time.monotonic,
+        arrivals: Arrivals,
     ) -> None:
         self._link = link
         self._bounds = bounds
-        self._clock = clock
+        self._arrivals = arrivals
         self._numbers = itertools.count()
         self._open: dict[int, SimpleQueue[Answer]] = {}
-        self._without_request: dict[Any, float] = {}
-        """Contexts of calls, and since when they wait for their request."""
 
     def handler(self, service: str, methods: Mapping[str, bool], *, read_only: bool) -> Any:
         """Return what serves a service, by its full name.
@@ -83,20 +79,13 @@ class Calls:
         if answers is not None:
             answers.put(answer)
 
-    def cancel_without_request(self, for_s: float = REQUEST_TIMEOUT_S) -> None:
-        """Cancel calls that have been waiting for their request for so long."""
-        since_s = self._clock() - for_s
-        for context, begun_s in list(self._without_request.items()):
-            if begun_s <= since_s:
-                context.cancel()
-
     def _behaviour(
         self, service: str, method: str, *, refused: bool
     ) -> Callable[[Iterator[bytes], Any], Iterator[bytes]]:
         def serve(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
             if not self._bounds.admit():
                 end = _TOO_MANY
-            elif (data := self._request(requests, context)) is None:
+            elif (data := self._arrivals.next(requests, context)) is None:
                 end = _NO_REQUEST
             elif refused:
                 end = _READ_ONLY
@@ -108,14 +97,6 @@ class Calls:
                 context.set_details(end.text)
 
         return serve
-
-    def _request(self, requests: Iterator[bytes], context: Any) -> bytes | None:
-        """Wait for the request; None if the client sends none. Raises what gRPC does if it goes."""
-        self._without_request[context] = self._clock()
-        try:
-            return next(requests, None)
-        finally:
-            del self._without_request[context]
 
     def _forward(
         self, service: str, method: str, data: bytes, context: Any

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from osmia_agent.gateway.arrivals import Arrivals
 from osmia_agent.gateway.bounds import Bounds
 from osmia_agent.gateway.calls import Calls
 from osmia_agent.gateway.health_service import HealthService
 from osmia_agent.gateway.link import Alive, CannotListen, Listens, LogLevel, Stop
 from osmia_agent.gateway.listeners import Listener
 from osmia_agent.gateway.reflection import reflection_handlers
+from osmia_agent.gateway.side_services import SideServices
 from osmia_agent.gateway.tls import CertificateReloader
 from osmia_agent.settings.server_address import TcpAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from osmia_agent.gateway.link import BlockingLink, ToGateway
     from osmia_agent.gateway.setup import Setup, TlsFiles
@@ -38,7 +40,8 @@ class Gateway:
     def __init__(self, setup: Setup, link: BlockingLink[ToGateway]) -> None:
         self._setup = setup
         self._link = link
-        self._calls = Calls(link, Bounds(setup.max_calls))
+        self._arrivals = Arrivals()
+        self._calls = Calls(link, Bounds(setup.max_calls), self._arrivals)
         self._health = HealthService(_SILENT_INTERVALS * setup.health_interval_s + _SILENCE_S)
         self._listeners: list[Listener] = []
         self._ended = threading.Event()
@@ -67,14 +70,14 @@ class Gateway:
         self._ended.set()
         waits = [each.stop(grace_s) for each in self._listeners]
         self._health.end()
-        self._calls.cancel_without_request(0)
+        self._arrivals.cancel_late(0)
         for wait in waits:
             wait()
         self._link.close()
 
     def _look_for_late_ones(self) -> None:
         while not self._ended.wait(_LOOK_S):
-            self._calls.cancel_without_request()
+            self._arrivals.cancel_late()
             self._health.notice_silence()
 
     def _listener(self, *, read_only: bool) -> Listener:
@@ -83,11 +86,11 @@ class Gateway:
             self._calls.handler(name, methods, read_only=read_only)
             for name, methods in services.items()
         ]
-        made = Listener(
-            (*handlers, *reflection_handlers(list(services))),
-            self._health,
-            self._setup.max_streams,
-        )
+        return self._new_listener((*handlers, *reflection_handlers(list(services))))
+
+    def _new_listener(self, handlers: Sequence[Any]) -> Listener:
+        beside = SideServices(Bounds(self._setup.max_calls), self._arrivals)
+        made = Listener(handlers, self._health, beside, self._setup.max_streams)
         self._listeners.append(made)
         return made
 
@@ -139,8 +142,7 @@ class Gateway:
                 return
 
     def _serve_health(self, address: TcpAddress) -> None:
-        listener = Listener((), self._health, self._setup.max_streams)
-        self._listeners.append(listener)
+        listener = self._new_listener(())
         try:
             _log.info("gRPC health on %s", listener.listen_tcp(address))
         except OSError as error:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from osmia_agent.gateway.health_service import HealthService
+    from osmia_agent.gateway.side_services import SideServices
     from osmia_agent.settings.server_address import TcpAddress
 
 _SPARE_CALLS = 64
@@ -27,11 +28,18 @@ _STOP_S = 2.0
 class Listener:
     """One gRPC server, with a thread for each call that is open."""
 
-    def __init__(self, handlers: Iterable[Any], health: HealthService, max_streams: int) -> None:
+    def __init__(
+        self,
+        handlers: Iterable[Any],
+        health: HealthService,
+        beside: SideServices,
+        max_streams: int,
+    ) -> None:
         max_calls = max_streams + _SPARE_CALLS
         # Not grpc.aio: on a busy machine it takes half as long again from message to message.
         self._server = grpc.server(
             ThreadPoolExecutor(max_calls, "call"),
+            interceptors=(beside,),
             maximum_concurrent_rpcs=max_calls,
             options=[
                 ("grpc.so_reuseport", 0),  # else a second agent would take half of the clients

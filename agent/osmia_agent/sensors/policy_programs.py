@@ -208,7 +208,7 @@ class PolicyPrograms:
             found.append(
                 HookStatus(hook.path, description, HookState.FAILED if reason else state, reason)
             )
-        found.sort(key=lambda status: tuple(map(str, status.path)))
+        found.sort(key=lambda status: _place(status.path))
         return found
 
     def counts(self) -> list[HookCounts]:
@@ -258,6 +258,11 @@ class PolicyPrograms:
                     place = hook.name or hook.program
                     found[place] = found.get(place, 0) + bpf.recursion_misses(fd)
         return found
+
+
+def _place(path: Sequence[str | int]) -> list[tuple[int, str]]:
+    """Return what sorts paths as their places are in the policy: hook 9 before hook 10."""
+    return [(each, "") if isinstance(each, int) else (-1, each) for each in path]
 
 
 def _check_digests(path: Path, digests: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ As upstream answers them: an error is of code UNKNOWN with the reason as its tex
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 from osmia_agent.gateway.link import Status
 from osmia_agent.sensors.policy_programs import HookState
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
+    from osmia_agent.server.node_policies import Mode, Policies
     from osmia_agent.server.policy_store import PolicyStore
-
-    Mode = Literal["enforce", "monitor"]
 
 DOMAIN = "grpc"
 """Of policies that come through the API and name no other."""
@@ -61,28 +60,6 @@ _COUNTERS = {
     "SET": "set",
 }
 _ENFORCING = frozenset(_COUNTERS.values()) - {"post", "nopost"}
-
-
-class Policies(Protocol):
-    """The node's policies, for any thread. What cannot be done raises `PolicyError`."""
-
-    def add(self, text: str, domain: str, *, mode: Mode | None = None) -> PolicyKey:
-        """Load and attach a policy given as YAML."""
-
-    def remove(self, key: PolicyKey) -> None:
-        """Detach and forget a policy."""
-
-    def enable(self, key: PolicyKey) -> None:
-        """Attach a disabled policy."""
-
-    def disable(self, key: PolicyKey) -> None:
-        """Detach a policy, which stays loaded."""
-
-    def set_mode(self, key: PolicyKey, mode: Mode) -> None:
-        """Let a policy enforce, or only tell."""
-
-    def details(self) -> Sequence[Any]:
-        """Return all policies with their counts: `status`, `hooks`, `actions`."""
 
 
 class PolicyCalls:

@@ -15,7 +15,7 @@ from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from osmia_agent.server.policies import Policies
+    from osmia_agent.server.node_policies import Policies
 
 _log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from osmia_agent.health import Health
     from osmia_agent.server.debug import KeptProcess
-    from osmia_agent.server.policies import Policies
+    from osmia_agent.server.node_policies import Policies
     from osmia_agent.server.policy_store import PolicyStore
     from osmia_agent.server.runtime_hook import StartingContainer
     from osmia_agent.server.streams import StreamStatistics

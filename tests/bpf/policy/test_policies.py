@@ -76,3 +76,16 @@ def test_a_module_without_types(facts):
     )
     (problem,) = check(text, facts).problems
     assert "args[0].btfTypeModule: there are no types of a loaded module no_such" in str(problem)
+
+
+def test_hooks_are_listed_in_the_order_of_the_policy(node):
+    calls = ("access", "openat", "unlinkat", "mkdirat", "renameat2", "close", "dup", "chdir")
+    calls += ("mkdir", "rmdir", "unlink", "rename")
+    node.add(
+        "tracepoints:"
+        + "".join(f"\n- {{subsystem: syscalls, event: sys_enter_{c}}}" for c in calls)
+    )
+    (status,) = node.sensor.statuses()
+    assert [hook.path[:3] for hook in status.hooks] == [
+        ("spec", "tracepoints", number) for number in range(12)
+    ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from osmia_agent.gateway.arrivals import Arrivals
 from osmia_agent.gateway.bounds import Bounds
 from osmia_agent.gateway.calls import Calls
 from osmia_agent.gateway.link import (
@@ -40,7 +41,8 @@ class Served:
         ours, its = socket.socketpair()
         self.agent: BlockingLink[ToAgent] = BlockingLink(ours, ToAgent)
         self.link: BlockingLink[ToGateway] = BlockingLink(its, ToGateway)
-        self.calls = Calls(self.link, Bounds(calls_per_second), clock=lambda: self.now_s)
+        self.arrivals = Arrivals(clock=lambda: self.now_s)
+        self.calls = Calls(self.link, Bounds(calls_per_second), self.arrivals)
         self.server = grpc.server(ThreadPoolExecutor(4))
         handler = self.calls.handler("a.B", {"Get": False, "Set": True}, read_only=read_only)
         self.server.add_generic_rpc_handlers((handler,))
@@ -139,11 +141,11 @@ def test_a_request_that_is_late_is_not_waited_for(served: Served) -> None:
         yield from ()
 
     silent = served.channel.stream_stream("/a.B/Get")(requests(), timeout=30)
-    wait_until(lambda: bool(served.calls._without_request), 10, "the call")
+    wait_until(lambda: served.arrivals.count == 1, 10, "the call")
     served.now_s = 9.9
-    served.calls.cancel_without_request()
+    served.arrivals.cancel_late()
     assert not silent.done()
     served.now_s = 10
-    served.calls.cancel_without_request()
+    served.arrivals.cancel_late()
     assert silent.code() is grpc.StatusCode.CANCELLED
     over.set()
