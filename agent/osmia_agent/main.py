@@ -32,7 +32,7 @@ from osmia_agent.metrics.sources import Sources
 from osmia_agent.pid_file import AgentRunsError, PidFile
 from osmia_agent.process.clock import Clock
 from osmia_agent.process.pods import PodIdentity
-from osmia_agent.process.procfs import ProcFs
+from osmia_agent.process.procfs import ForeignProcFs, ProcFs
 from osmia_agent.replay import Pace, Replay, open_recording
 from osmia_agent.sensors.lifecycle import LifecycleEvents, Origin
 from osmia_agent.sensors.workloads import Workloads
@@ -270,6 +270,7 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
     procfs = ProcFs(Path(settings.procfs))
     if (warning := procfs.foreign()) is not None:
         logger.warning("%s", warning)
+        procfs = ForeignProcFs(procfs.path)
     compiler = cached_compiler(settings)
     parts.stack.callback(compiler.close)
     sensor = base_sensor(settings, procfs, compiler)

@@ -323,6 +323,59 @@ def test_programs_and_maps_go_with_the_agent(tmp_path, bpf_lib):
     assert not Path(f"/proc/{running.pid}").exists()
 
 
+@pytest.fixture
+def foreign_procfs(tmp_path):
+    """The /proc of another pid namespace, in which low ids are other processes than the host's."""
+    path = tmp_path / "proc"
+    path.mkdir()
+    script = f"mount -t proc proc {path} && echo ready && exec sleep 600"
+    command = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"ready\n"
+        yield path
+        subprocess.run(["umount", path], check=True)
+        holder.kill()
+
+
+def test_procfs_of_another_pid_namespace_is_told_and_not_used(
+    tmp_path, bpf_lib, programs, foreign_procfs
+):
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    (policies / "access.yaml").write_text(
+        """
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: access}
+spec:
+  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_access
+    args: [{index: 5, type: string}]
+    selectors:
+    - matchArgs: [{index: 5, operator: Equal, values: [/procfs-test]}]
+      matchBinaries: [{operator: NotIn, values: [/usr/bin/sleep, /bin/sleep]}]
+"""
+    )
+    options = ("--procfs", foreign_procfs, "--tracing-policy-dir", policies)
+    with Agent(tmp_path, bpf_lib, *options) as agent:
+        assert f"{foreign_procfs} is not the host's" in agent.log_text()
+        assert "mount the host's /proc" in agent.log_text()
+        os.access("/procfs-test", 0)  # by a process that was there before
+        spawn(programs, 1)
+
+        def told(kind):
+            return [event[kind]["process"] for event in agent.events() if kind in event]
+
+        wait_until(lambda: told("process_exit"), 10, "what begins later")
+        wait_until(lambda: told("process_tracepoint"), 10, "the event of the policy")
+        # Nobody is taken for one of those whom that /proc shows.
+        assert not [each for each in told("process_exec") if "procFS" in each["flags"]]
+        (process,) = told("process_tracepoint")
+        assert process["pid"] == os.getpid()
+        assert "sleep" not in process.get("binary", "")
+
+
 def test_a_missing_compiler_is_told(tmp_path):
     # Without the system's packages, Python finds this project and no bcc.
     paths = [path for path in sys.path if "dist-packages" not in path and path]

@@ -58,6 +58,7 @@ class PodSpec:
     namespace: str = "default"
     labels: dict[str, str] = field(default_factory=dict)
     containers: list[dict[str, Any]] = field(default_factory=list)
+    init_containers: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     uid: str = ""
@@ -75,6 +76,7 @@ class PodSpec:
             "spec": {
                 "nodeName": node,
                 "containers": self.containers or [{"name": "main", "image": "busybox"}],
+                "initContainers": self.init_containers,
             },
         }
 

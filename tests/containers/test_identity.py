@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.bpf.agent import wait_until
-from tests.containers.runtime import PodSpec
+from tests.containers.runtime import PodSpec, status_of
 
 XWING = {"app.kubernetes.io/name": "xwing", "class": "xwing", "org": "alliance"}
 
@@ -31,22 +35,37 @@ def first_exec(agent, container, binary=None):
     return wait_until(lambda: execs(agent, container, binary), 15, "an exec in the container")[0]
 
 
+def decoded(exec_id):
+    """What an exec id says: node, nanoseconds since the boot, pid."""
+    name, nanoseconds, pid = base64.b64decode(exec_id, validate=True).decode().rsplit(":", 2)
+    return name, int(nanoseconds), int(pid)
+
+
+def at(timestamp):
+    """A time of an event, which has nanoseconds, to the microsecond."""
+    whole, _, rest = timestamp.partition(".")
+    return datetime.fromisoformat(f"{whole}.{rest[:6]}+00:00")
+
+
 @pytest.mark.parametrize("driver", ["systemd", "cgroupfs"])
 def test_first_example_of_the_documentation(node, start_agent, driver):
+    """Every field of it; what else is there are the fields that later versions have added."""
     node.add_node(region="outer-rim")
     pod = node.add(PodSpec("xwing", labels=XWING, containers=SHIP))
     agent = start_agent("--cluster-name", "galaxy")
     container = node.container(pod, "/bin/sleep", "600", driver=driver)
     pid = container.run()
+    image = f"docker.io/tgraf/netperf@sha256:{'8e86f744bfea165f' * 4}"
     node.tell(
         pod,
         "spaceship",
         container,
         image="docker.io/tgraf/netperf:latest",
-        imageID="docker.io/tgraf/netperf@sha256:8e86f744bfea165fd4ce68caa05abc96500f40130b85777318",
+        imageID=image,
         state={"running": {"startedAt": "2023-10-06T21:52:41Z"}},
     )
     url = "https://ebpf.io/applications/#tetragon"
+    began = datetime.now(UTC)
     with pytest.raises(AssertionError):  # nothing to connect to in there
         container.execute("/bin/bash", "-c", f"curl {url}")
     event = wait_until(
@@ -58,53 +77,119 @@ def test_first_example_of_the_documentation(node, start_agent, driver):
         15,
         "the event of curl",
     )[0]
+    ended = datetime.now(UTC)
     process, parent = event["process_exec"]["process"], event["process_exec"]["parent"]
-    shown = {
-        "namespace": "default",
-        "name": "xwing",
-        "uid": pod.uid,
-        "container": {
-            "id": f"containerd://{container.id}",
-            "name": "spaceship",
-            "image": {
-                "id": "docker.io/tgraf/netperf@sha256:"
-                "8e86f744bfea165fd4ce68caa05abc96500f40130b85777318",
-                "name": "docker.io/tgraf/netperf:latest",
+    shared = {
+        "pid": process["pid"],
+        "uid": 0,
+        "cwd": "/",
+        "auid": 4294967295,
+        "pod": {
+            "namespace": "default",
+            "name": "xwing",
+            "uid": pod.uid,
+            "container": {
+                "id": f"containerd://{container.id}",
+                "name": "spaceship",
+                "image": {"id": image, "name": "docker.io/tgraf/netperf:latest"},
+                "start_time": "2023-10-06T21:52:41Z",
+                "pid": process["pod"]["container"]["pid"],
+                "security_context": {},
             },
-            "start_time": "2023-10-06T21:52:41Z",
-            "pid": process["pod"]["container"]["pid"],
-            "security_context": {},
+            "pod_labels": XWING,
+            "workload": "xwing",
+            "workload_kind": "Pod",
         },
-        "pod_labels": XWING,
-        "workload": "xwing",
-        "workload_kind": "Pod",
-    }
-    assert process["pod"] == parent["pod"] == shown
-    assert 1 < shown["container"]["pid"] < 100
-    assert {key: process[key] for key in ("cwd", "binary", "arguments", "flags", "docker")} == {
-        "cwd": "/",
-        "binary": "/usr/bin/curl",
-        "arguments": url,
-        "flags": "execve rootcwd",
         "docker": container.id[:31],
+        "tid": process["pid"],
+        "in_init_tree": False,
     }
-    assert (process["uid"], process["auid"], process["tid"]) == (0, 4294967295, process["pid"])
-    assert process["in_init_tree"] is False
-    assert process["parent_exec_id"] == parent["exec_id"]
-    assert parent["pid"] == process["pid"]
-    assert {key: parent[key] for key in ("cwd", "binary", "arguments", "docker")} == {
-        "cwd": "/",
-        "binary": "/bin/bash",
-        "arguments": f'-c "curl {url}"',
-        "docker": container.id[:31],
+    assert event == {
+        "process_exec": {
+            "process": {
+                **shared,
+                "exec_id": process["exec_id"],
+                "binary": "/usr/bin/curl",
+                "arguments": url,
+                "flags": "execve rootcwd",
+                "start_time": process["start_time"],
+                "parent_exec_id": parent["exec_id"],
+            },
+            "parent": {
+                **shared,
+                "exec_id": parent["exec_id"],
+                "binary": "/bin/bash",
+                "arguments": f'-c "curl {url}"',
+                "flags": "execve rootcwd clone",
+                "start_time": parent["start_time"],
+                "parent_exec_id": parent["parent_exec_id"],
+            },
+        },
+        "node_name": node.name,
+        "time": event["time"],
+        "cluster_name": "galaxy",
+        "node_labels": {"region": "outer-rim"},
     }
-    assert event["node_name"] == node.name
-    assert event["cluster_name"] == "galaxy"
-    assert event["node_labels"] == {"region": "outer-rim"}
+    assert 1 < process["pod"]["container"]["pid"] < 100
+    # Ids of the shell, of curl in the same process, and of the one that began them, in their order.
+    ids = [parent["parent_exec_id"], parent["exec_id"], process["exec_id"]]
+    found = [decoded(each) for each in ids]
+    assert {each[0] for each in found} == {node.name}
+    assert [each[2] for each in found[1:]] == [process["pid"]] * 2
+    assert found[0][2] != process["pid"]
+    assert found[0][1] < found[1][1] < found[2][1]
+    assert began < at(parent["start_time"]) < at(process["start_time"]) < ended
+    assert abs(at(event["time"]) - at(process["start_time"])) < timedelta(milliseconds=1)
     init = first_exec(agent, container, "/bin/sleep")
     assert init["pid"] == pid
     assert init["in_init_tree"] is True
     assert init["pod"]["container"]["pid"] == 1
+
+
+def test_init_and_ephemeral_containers(node, start_agent):
+    agent = start_agent()
+    pod = node.add(
+        PodSpec(
+            "layers",
+            containers=[{"name": "main", "image": "busybox"}],
+            init_containers=[{"name": "prepare", "image": "busybox"}],
+        )
+    )
+    # The tests' API server has no subresource that adds the debugger to the pod's spec.
+    names = ("prepare", "main", "debugger")
+    containers = {name: node.container(pod, "/bin/sleep", "600") for name in names}
+    for container in containers.values():
+        container.run()
+    kinds = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+    statuses = {
+        kind: [status_of(name, containers[name].id)]
+        for kind, name in zip(kinds, names, strict=True)
+    }
+    node.write_status(pod, **statuses)
+    for name, container in containers.items():
+        process = first_exec(agent, container)
+        assert process["pod"]["name"] == "layers"
+        assert process["pod"]["container"]["name"] == name
+        assert process["pod"]["container"]["id"] == f"containerd://{container.id}"
+
+
+@pytest.mark.parametrize("driver", ["systemd", "cgroupfs"])
+def test_static_pod(node, start_agent, driver):
+    """Its cgroup bears the hash of its manifest; its object is a mirror with another uid."""
+    manifest_hash = uuid.uuid4().hex
+    agent = start_agent("--event-cache-retries", "1")
+    notes = {f"kubernetes.io/config.{name}": manifest_hash for name in ("hash", "mirror")}
+    pod = node.add(PodSpec("etcd-node", metadata={"annotations": notes}))
+    of_kubelet = replace(pod, uid=manifest_hash)
+    sandbox = node.container(of_kubelet, "/pause", driver=driver)
+    sandbox.run()
+    assert first_exec(agent, sandbox)["pod"]["name"] == "etcd-node"
+    container = node.container(of_kubelet, "/bin/sleep", "600", driver=driver)
+    container.run()
+    node.tell(pod, "main", container)
+    process = first_exec(agent, container)
+    assert (process["pod"]["name"], process["pod"]["uid"]) == ("etcd-node", pod.uid)
+    assert process["pod"]["container"]["name"] == "main"
 
 
 def test_pod_that_comes_late_keeps_the_order(node, start_agent):

@@ -123,8 +123,8 @@ class ProcFs:
             return None
         return (
             f"procfs: {self.path} is not the host's: the pid namespace of its process 1 is {found},"
-            f" the initial one is {_INITIAL_PID_NAMESPACE}; processes that were there before the"
-            " agent are not found there, or are taken for others: mount the host's /proc"
+            f" the initial one is {_INITIAL_PID_NAMESPACE}; it is not used, so processes that were"
+            " there before the agent are unknown: mount the host's /proc"
         )
 
     def executable(self, tgid: int) -> bytes:
@@ -179,3 +179,20 @@ class ProcFs:
         finally:
             os.close(file)
         return content
+
+
+class ForeignProcFs(ProcFs):
+    """A proc file system of another pid namespace.
+
+    It tells of nobody: the ids in the kernel's records are other processes there.
+    """
+
+    def tgids(self) -> list[int]:
+        """Return none."""
+        return []
+
+    def _link(self, tgid: int, name: bytes) -> bytes:  # noqa: ARG002 - the signature of what it replaces
+        return b""
+
+    def _read(self, tgid: int, name: bytes, limit: int = 0) -> bytes:  # noqa: ARG002 - as above
+        return b""

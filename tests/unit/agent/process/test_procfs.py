@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from osmia_agent.process.cgroups import NOWHERE
 from osmia_agent.process.chunks import MAX_STRING_BYTES
-from osmia_agent.process.procfs import NO_AUID, TICK_NS, ProcFs, ProcStat
+from osmia_agent.process.procfs import NO_AUID, TICK_NS, ForeignProcFs, ProcFs, ProcStat
 from osmia_bpf.records import Credentials, Namespaces
 from tests.unit.agent.process.kernel_records import HOST, PROC
 
@@ -146,3 +146,14 @@ def test_procfs_of_another_pid_namespace(tmp_path, inode, is_foreign):
     found = ProcFs(tmp_path).foreign()
     assert (found is not None) is is_foreign
     assert found is None or str(inode) in found
+
+
+def test_one_that_is_foreign_tells_of_nobody():
+    real, foreign = ProcFs(Path("/proc")), ForeignProcFs(Path("/proc"))
+    me = os.getpid()
+    assert me in real.tgids()
+    assert real.stat(me) is not None
+    assert foreign.tgids() == []
+    assert (foreign.stat(me), foreign.status(me)) == (None, None)
+    assert (foreign.executable(me), foreign.arguments(me), foreign.cwd(me)) == (b"", b"", b"")
+    assert set(foreign.namespaces(me)) == {0}
