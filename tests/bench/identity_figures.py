@@ -60,7 +60,7 @@ def figures() -> Iterator[Figure]:
         with node, Agent(folder, folder / "bpf-lib", *options) as agent:
             yield from _starts(node, agent, late=False)
             yield from _starts(node, agent, late=True)
-            yield from _first_acts(node, agent, add_program(folder / "root", "act", FIRST_ACT))
+            yield from _first_acts(node, agent, add_program(folder / "root", "/bin/act", FIRST_ACT))
             yield from _label_changes(node, agent)
             before = _resident_mb(agent)
             labels = {f"label-{number}": f"value-of-label-{number}" for number in range(_LABELS)}

@@ -73,15 +73,26 @@ class Node:
         self._containers.append(container)
         return container
 
-    def tell(self, pod: PodSpec, name: str, container: Container, **more: Any) -> None:
-        """Write into the pod's status that a container runs, as the kubelet does."""
-        pod.statuses = [each for each in pod.statuses if each["name"] != name]
-        pod.statuses.append(status_of(name, container.id, **more))
+    def tell(
+        self,
+        pod: PodSpec,
+        name: str,
+        container: Container,
+        *,
+        group: str = "containerStatuses",
+        **more: Any,
+    ) -> None:
+        """Write into the pod's status that a container runs, as the kubelet does.
+
+        `group` is the list of the status that it belongs to.
+        """
+        others = [each for each in pod.statuses.get(group, ()) if each["name"] != name]
+        pod.statuses[group] = [*others, status_of(name, container.id, **more)]
         self.write_status(pod)
 
     def write_status(self, pod: PodSpec, **status: Any) -> None:
         manifest = self.client.get(PODS, pod.name, pod.namespace)
-        manifest["status"] = {"containerStatuses": pod.statuses, "phase": "Running", **status}
+        manifest["status"] = {**pod.statuses, "phase": "Running", **status}
         path = PODS.path(pod.namespace, pod.name, "status")
         self.client.request("PUT", path, body=manifest)
 

@@ -27,8 +27,8 @@ def root_filesystem(folder: Path) -> Path:
     for name in ("bin", "usr/bin", "proc", "sys", "dev", "tmp", "etc"):
         (folder / name).mkdir(parents=True)
     shutil.copy(BUSYBOX, folder / "bin/busybox")
-    for name in ("bin/sh", "bin/sleep", "bin/true", "bin/cat", "usr/bin/curl", "pause"):
-        # Hard links: busybox knows what to be by the name. What it does not know fails at once.
+    for name in ("bin/sh", "bin/sleep", "bin/true", "bin/cat"):
+        # Hard links: busybox knows what to be by the name.
         os.link(folder / "bin/busybox", folder / name)
     # A shell that makes no process of its own for a single command: bash with its libraries.
     listed = subprocess.run(["ldd", "/bin/bash"], capture_output=True, text=True, check=True)
@@ -40,14 +40,18 @@ def root_filesystem(folder: Path) -> Path:
     return folder
 
 
-def add_program(root: Path, name: str, source: str) -> str:
-    """Compile a program of C into a root file system; return its path there."""
+# Does nothing until it is killed, as a pod's sandbox does.
+PAUSE = "#include <unistd.h>\nint main(void) { return pause(); }\n"
+
+
+def add_program(root: Path, path: str, source: str) -> str:
+    """Compile a program of C to this path of a root file system; return the path."""
+    target = root / path.lstrip("/")
+    target.unlink(missing_ok=True)  # it may be a link to something else
     subprocess.run(
-        ["gcc", "-static", "-x", "c", "-", "-o", root / "bin" / name],
-        input=source.encode(),
-        check=True,
+        ["gcc", "-static", "-x", "c", "-", "-o", target], input=source.encode(), check=True
     )
-    return f"/bin/{name}"
+    return path
 
 
 @dataclass
@@ -58,12 +62,23 @@ class PodSpec:
     namespace: str = "default"
     labels: dict[str, str] = field(default_factory=dict)
     containers: list[dict[str, Any]] = field(default_factory=list)
-    init_containers: list[dict[str, Any]] = field(default_factory=list)
-    statuses: list[dict[str, Any]] = field(default_factory=list)
+    spec: dict[str, Any] = field(default_factory=dict)
+    """What else its spec says."""
+    statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Of its containers, by the list of the status that they belong to."""
     metadata: dict[str, Any] = field(default_factory=dict)
     uid: str = ""
+    static_hash: str = ""
+    """Of a static pod: by this the kubelet knows it, and the API has a mirror of it."""
 
     def manifest(self, node: str) -> dict[str, Any]:
+        mirror = {
+            "annotations": {
+                "kubernetes.io/config.hash": self.static_hash,
+                "kubernetes.io/config.mirror": self.static_hash,
+                "kubernetes.io/config.source": "file",
+            }
+        }
         return {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -71,22 +86,24 @@ class PodSpec:
                 "name": self.name,
                 "namespace": self.namespace,
                 "labels": self.labels,
+                **(mirror if self.static_hash else {}),
                 **self.metadata,
             },
             "spec": {
                 "nodeName": node,
                 "containers": self.containers or [{"name": "main", "image": "busybox"}],
-                "initContainers": self.init_containers,
+                **self.spec,
             },
         }
 
     def cgroup(self, identifier: str, driver: str) -> str:
         """The cgroup of a container, by the rules of the kubelet's two drivers."""
+        uid = self.static_hash or self.uid
         if driver == "systemd":
-            pod = f"kubepods-besteffort-pod{self.uid.replace('-', '_')}.slice"
+            pod = f"kubepods-besteffort-pod{uid.replace('-', '_')}.slice"
             above = f"/kubepods.slice/kubepods-besteffort.slice/{pod}"
             return f"{above}/cri-containerd-{identifier}.scope"
-        return f"/kubepods/besteffort/pod{self.uid}/{identifier}"
+        return f"/kubepods/besteffort/pod{uid}/{identifier}"
 
 
 def status_of(name: str, identifier: str, **more: Any) -> dict[str, Any]:
@@ -116,15 +133,18 @@ class Container:
         identifier: str = "",
         driver: str = "cgroupfs",
         host_pid: bool = False,
+        beside: int = 0,
         hook: tuple[str, ...] = (),
         annotations: dict[str, str] | None = None,
     ) -> None:
+        """`beside` is the pid of a process whose pid namespace it shares."""
         self.id = identifier or new_id()
         self._bundle = folder / self.id
         self._bundle.mkdir()
         self._state = folder / "state"
         self.cgroup = pod.cgroup(self.id, driver)
-        config = _config(root, command, self.cgroup, host_pid=host_pid)
+        namespaces = _namespaces(beside, host_pid=host_pid)
+        config = _config(root, command, self.cgroup, namespaces)
         config["annotations"] = annotations or {}
         if hook:
             config["hooks"] = {"createRuntime": [{"path": hook[0], "args": list(hook)}]}
@@ -151,6 +171,12 @@ class Container:
     def execute(self, *command: str) -> None:
         """Run a command in it, as `kubectl exec` has it done."""
         self._runc("exec", self.id, *command)
+
+    def begin(self, *command: str) -> int:
+        """Begin a command in it; return its pid on the host."""
+        written = self._bundle / "pid"
+        self._runc("exec", "--detach", "--pid-file", str(written), self.id, *command)
+        return int(written.read_text())
 
     def status(self) -> str:
         """How it is: `created`, `running` or `stopped`."""
@@ -182,8 +208,16 @@ class Container:
         return text
 
 
-def _config(root: Path, command: list[str], cgroup: str, *, host_pid: bool) -> dict[str, Any]:
-    kinds = ["ipc", "uts", "mount"] if host_pid else ["pid", "ipc", "uts", "mount"]
+def _namespaces(beside: int, *, host_pid: bool) -> list[dict[str, str]]:
+    own = [{"type": kind} for kind in ("ipc", "uts", "mount")]
+    if host_pid:
+        return own
+    return [*own, {"type": "pid", **({"path": f"/proc/{beside}/ns/pid"} if beside else {})}]
+
+
+def _config(
+    root: Path, command: list[str], cgroup: str, namespaces: list[dict[str, str]]
+) -> dict[str, Any]:
     return {
         "ociVersion": "1.0.2",
         "process": {
@@ -203,7 +237,7 @@ def _config(root: Path, command: list[str], cgroup: str, *, host_pid: bool) -> d
         ],
         "linux": {
             "cgroupsPath": cgroup,
-            "namespaces": [{"type": kind} for kind in kinds],
+            "namespaces": namespaces,
             "resources": {"devices": [{"allow": True, "access": "rwm"}]},
         },
     }

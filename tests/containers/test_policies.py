@@ -176,7 +176,7 @@ def test_container_whose_first_act_is_forbidden(node, with_policies):
 
 def test_container_that_its_runtime_announces(node, root, with_policies, tmp_path):
     """What the hook says is all that tells the pod: the cgroup's path has another uid."""
-    program = add_program(root, "first-act", FIRST_ACT)
+    program = add_program(root, "/bin/first-act", FIRST_ACT)
     socket = f"unix://{tmp_path}/agent.sock"
     selected = {"matchExpressions": [{"key": "name", "operator": "In", "values": ["main"]}]}
     agent = with_policies(
