@@ -25,6 +25,19 @@ _btf = click.option(
     metavar="PATH",
     help="Types of the kernel to check for; default are those of the running one.",
 )
+_procfs = click.option(
+    "--procfs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    default="/proc",
+    show_default=True,
+    help="The files of uprobes are looked for as its process 1 sees them.",
+)
+_no_files = click.option(
+    "--no-files",
+    is_flag=True,
+    help="Do not look for the files of uprobes: they are those of another machine.",
+)
 
 
 @click.group(short_help="Check and explain policies, with nothing loaded.")
@@ -39,15 +52,20 @@ def policy() -> None:
 @policy.command(short_help="Say what policies would attach, or what is wrong.")
 @_files
 @_btf
+@_procfs
+@_no_files
 @click.option("--show-source", is_flag=True, help="Print the C of the programs as well.")
-def check(*, files: tuple[str, ...], btf: Path | None, show_source: bool) -> int:
+def check(
+    *, files: tuple[str, ...], btf: Path | None, procfs: Path, no_files: bool, show_source: bool
+) -> int:
     """Run all passes of the compiler over policies, and say what they would attach.
 
-    What is wrong goes to standard error as FILE:LINE: PLACE: WHAT, and the exit status is 1. "-" is
-    standard input.
+    What is wrong goes to standard error as FILE:LINE: PLACE: WHAT, and the exit status is 1. The
+    files, symbols and offsets of uprobes are looked up as the agent does it when it attaches them.
+    "-" is standard input.
     """
     failed = False
-    for name, report in _reports(files, btf):
+    for name, report in _reports(files, btf, None if no_files else procfs):
         _print_problems(name, report)
         failed |= not report.ok
         if report.attachments or report.ok:
@@ -66,13 +84,16 @@ def check(*, files: tuple[str, ...], btf: Path | None, show_source: bool) -> int
 @policy.command(short_help="Say in words what policies do, and what they cost.")
 @_files
 @_btf
-def explain(*, files: tuple[str, ...], btf: Path | None) -> int:
+@_procfs
+@_no_files
+def explain(*, files: tuple[str, ...], btf: Path | None, procfs: Path, no_files: bool) -> int:
     """Say in words what each hook of policies watches, when, what it does, and what it costs.
 
     "-" is standard input. Hooks that cannot be are told as by `check`; the exit status is 1 then.
     """
     failed = False
-    for number, (name, report) in enumerate(_reports(files, btf)):
+    reports = _reports(files, btf, None if no_files else procfs)
+    for number, (name, report) in enumerate(reports):
         _print_problems(name, report)
         failed |= not report.ok
         if not report.name:
@@ -86,14 +107,17 @@ def explain(*, files: tuple[str, ...], btf: Path | None) -> int:
     return int(failed)
 
 
-def _reports(files: tuple[str, ...], btf: Path | None) -> Iterator[tuple[str, Report]]:
+def _reports(
+    files: tuple[str, ...], btf: Path | None, procfs: Path | None
+) -> Iterator[tuple[str, Report]]:
+    from osmia_bpf.binary.place import host_root  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.btf import VMLINUX, BtfError  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.policy.check import check as run_passes  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.policy.facts import KernelFacts  # noqa: PLC0415 - keeps --help fast
 
     texts = [(name, _read(name)) for name in files]
     try:
-        facts = KernelFacts.running(btf or VMLINUX)
+        facts = KernelFacts.running(btf or VMLINUX, None if procfs is None else host_root(procfs))
     except BtfError as error:
         raise click.ClickException(f"{error} (--btf names a file of them)") from None
     for name, text in texts:
@@ -113,6 +137,8 @@ def _read(name: str) -> str:
 def _print_problems(name: str, report: Report) -> None:
     for problem in report.problems:
         click.echo(_located(name, problem), err=True)
+    for problem in report.missing:
+        click.echo(f"{_located(name, problem)} (--no-files does not look)", err=True)
 
 
 def _located(name: str, problem: Problem) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osmia_agent.assembly.kernel import btf_path, function_ids_job
@@ -16,6 +14,7 @@ from osmia_agent.sensors.policy_events import PolicyEvents
 from osmia_agent.sensors.policy_feed import PolicyFeed
 from osmia_agent.sensors.policy_sensor import NodeFacts, PolicySensor, available_kinds
 from osmia_agent.sensors.symbols import Symbols
+from osmia_bpf.binary.place import host_root
 from osmia_bpf.function_ids import ids
 from osmia_bpf.policy.names import NAMESPACES
 
@@ -79,14 +78,5 @@ def node_facts(settings: Settings, procfs: ProcFs, compiler: CachedCompiler) -> 
         override_return="override_return" in features,
         btf_path=btf_path(settings),
         cgroup_v1_controller=v1_controller(procfs.path),
-        root=_host_root(procfs),
+        root=host_root(procfs.path),
     )
-
-
-def _host_root(procfs: ProcFs) -> Path:
-    """Return where the host's files are: as process 1 sees them, else as the agent does itself.
-
-    Process 1 may have capabilities that the agent lacks; then nobody may look at its root.
-    """
-    of_host = procfs.path / "1/root"
-    return of_host if os.access(of_host / "usr", os.R_OK) else Path("/")

@@ -11,17 +11,16 @@ import ctypes
 import errno
 import itertools
 import os
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import BpfError
-from osmia_agent.kernel.elf import ElfError, holds_code, offset_of_address
+from osmia_bpf.binary.library import library, quiet_library
+from osmia_bpf.binary.place import PlaceError, code_offset
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from osmia_bpf.binary.place import UserPlace
 
 BY_BTF = frozenset(
     {
@@ -38,16 +37,6 @@ BY_BTF = frozenset(
 _RETURN = frozenset({ProgramKind.KRETPROBE, ProgramKind.URETPROBE})
 _ANY_PROCESS = -1
 _numbers = itertools.count()
-
-
-class UserPlace(NamedTuple):
-    """A place in a binary: a symbol (NAME or NAME+OFFSET), an address, or an offset in the file."""
-
-    path: Path
-    symbol: str = ""
-    address: int = 0
-    offset: int = 0
-    reference_counter: int = 0
 
 
 def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list[int]:
@@ -75,67 +64,20 @@ def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list
 def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[int]:
     """Attach a program to a place in a binary, for all processes that run it.
 
-    Raises `BpfError`, also for a file or symbol that is not there, and for a place that is not
-    code: a breakpoint written over data (a symbol table, a constant) would change what every
-    process that maps the file reads there.
+    Raises `BpfError`, also for what is no place for a uprobe (see `code_offset`).
     """
-    offset = _offset(place)
-    _require_code(place, offset)
+    try:
+        offset = code_offset(place)
+    except PlaceError as error:
+        raise BpfError(errno.EINVAL, str(error)) from None
     name = f"osmia_{next(_numbers)}".encode()
     path = os.fsencode(place.path)
     with quiet_library():
-        fd = _library().bpf_attach_uprobe(
+        fd = library().bpf_attach_uprobe(
             *(program_fd, int(kind in _RETURN), name, path, ctypes.c_uint64(offset)),
             *(_ANY_PROCESS, ctypes.c_uint32(place.reference_counter)),
         )
     return [_checked(fd, f"uprobe {place.symbol or hex(offset)} in {place.path}")]
-
-
-def _offset(place: UserPlace) -> int:
-    if place.symbol:
-        return symbol_offset(place.path, place.symbol)
-    if not place.address:
-        return place.offset
-    try:
-        return offset_of_address(place.path, place.address)
-    except FileNotFoundError:
-        raise BpfError(errno.ENOENT, f"there is no file {place.path}") from None
-    except (OSError, ElfError) as error:
-        raise BpfError(errno.EINVAL, str(error)) from None
-
-
-def _require_code(place: UserPlace, offset: int) -> None:
-    try:
-        if holds_code(place.path, offset):
-            return
-    except FileNotFoundError:
-        raise BpfError(errno.ENOENT, f"there is no file {place.path}") from None
-    except (OSError, ElfError) as error:
-        raise BpfError(errno.EINVAL, str(error)) from None
-    raise BpfError(
-        errno.EINVAL,
-        f"{place.symbol or hex(place.address or place.offset)} of {place.path} is not code: "
-        "a uprobe needs the start of an instruction",
-    )
-
-
-def symbol_offset(path: Path, symbol: str) -> int:
-    """Return the offset in the file of a symbol; raise `BpfError` if there is none."""
-    name, _, added = symbol.partition("+")
-    try:
-        extra = int(added, 0) if added else 0
-    except ValueError:
-        raise BpfError(errno.EINVAL, f"{symbol!r} is not a symbol, nor NAME+OFFSET") from None
-    if not path.is_file():
-        raise BpfError(errno.ENOENT, f"there is no file {path}")
-    found = _Symbol()
-    with quiet_library():
-        failed = _library().bcc_resolve_symname(
-            os.fsencode(path), name.encode(), ctypes.c_uint64(0), 0, None, ctypes.byref(found)
-        )
-    if failed:
-        raise BpfError(errno.ENOENT, f"{path} has no symbol {name}")
-    return int(found.offset) + extra
 
 
 def close_all(descriptors: list[int]) -> None:
@@ -144,22 +86,6 @@ def close_all(descriptors: list[int]) -> None:
         with contextlib.suppress(OSError):
             os.close(fd)
     descriptors.clear()
-
-
-class _Symbol(ctypes.Structure):
-    """`struct bcc_symbol`."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("demangled", ctypes.c_char_p),
-        ("module", ctypes.c_char_p),
-        ("offset", ctypes.c_uint64),
-    )
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL("libbcc_bpf.so.0", use_errno=True)
 
 
 def _checked(fd: int, what: str) -> int:
@@ -171,7 +97,7 @@ def _checked(fd: int, what: str) -> int:
 
 def _kprobe(program_fd: int, function: str, *, returns: bool) -> int:
     with quiet_library():
-        fd = _library().bpf_attach_kprobe(
+        fd = library().bpf_attach_kprobe(
             program_fd,
             int(returns),
             f"osmia_{next(_numbers)}".encode(),
@@ -185,7 +111,7 @@ def _kprobe(program_fd: int, function: str, *, returns: bool) -> int:
 def _tracepoint(program_fd: int, target: str) -> int:
     subsystem, _, event = target.partition("/")
     with quiet_library():
-        fd = _library().bpf_attach_tracepoint(program_fd, subsystem.encode(), event.encode())
+        fd = library().bpf_attach_tracepoint(program_fd, subsystem.encode(), event.encode())
     return _checked(fd, f"tracepoint {target}")
 
 
@@ -193,16 +119,3 @@ def _kprobe_multi(program_fd: int, functions: tuple[str, ...]) -> int:
     names = [ctypes.create_string_buffer(function.encode()) for function in functions]
     addresses = (ctypes.c_uint64 * len(names))(*map(ctypes.addressof, names))
     return bpf.create_kprobe_multi_link(program_fd, ctypes.addressof(addresses), len(names))
-
-
-@contextlib.contextmanager
-def quiet_library() -> Iterator[None]:
-    """Keep what bcc's library prints when it fails off standard error; the error says it all."""
-    saved = os.dup(2)
-    with Path(os.devnull).open("wb") as devnull:
-        os.dup2(devnull.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

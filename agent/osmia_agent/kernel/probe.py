@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kernel import bpf
-from osmia_agent.kernel.attach import quiet_library
 from osmia_agent.kernel.bpf import AttachType, BpfError, MapType, ProgramType
+from osmia_bpf.binary.library import quiet_library
 from osmia_bpf.btf import VMLINUX, Btf, BtfError, Kind
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from osmia_agent.kernel import bpf
-from osmia_agent.kernel.attach import UserPlace, attach, attach_user, close_all
+from osmia_agent.kernel.attach import attach, attach_user, close_all
 from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.loader import ProgramSet
-from osmia_agent.sensors.digests import has_one_of
+from osmia_bpf.binary.digests import has_one_of
+from osmia_bpf.binary.place import UserPlace
 from osmia_bpf.policy.actions import ACTION_COUNTS, ActionNumber
 from osmia_bpf.policy.schema import HookSchema, PolicySchema
 from osmia_bpf.programs import ProgramKind

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from osmia_api.problems import InvalidObjectError, Problem, format_path
 from osmia_api.tracing_policy import load_policy
 from osmia_api.yaml_document import YamlError, parse_document
+from osmia_bpf.policy.binaries import look_up
 from osmia_bpf.policy.explain import explain_hook
 from osmia_bpf.policy.plan import plan
 from osmia_bpf.policy.problems import HookError
 from osmia_bpf.policy.scope import scope_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+    from osmia_api.tracing_policy import TracingPolicySpec
     from osmia_bpf.policy.facts import KernelFacts
     from osmia_bpf.policy.plan import Plan
 
@@ -35,6 +41,8 @@ class Report:
     attachments: tuple[Attachment, ...]
     problems: tuple[Problem, ...]
     """What cannot be done, with lines; ignored ones are not among them."""
+    missing: tuple[Problem, ...]
+    """What uprobes would not find, or not as they need it, in the files that they name."""
     ignored: tuple[Problem, ...]
     """What cannot be done and the policy says to overlook."""
     explanation: tuple[str, ...]
@@ -45,7 +53,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether every hook can be done."""
-        return not self.problems
+        return not self.problems and not self.missing
 
 
 def check(text: str, facts: KernelFacts) -> Report:
@@ -53,28 +61,50 @@ def check(text: str, facts: KernelFacts) -> Report:
     try:
         policy = load_policy(text)
     except InvalidObjectError as error:
-        return Report("", (), error.problems, (), (), "")
+        return Report("", (), error.problems, (), (), (), "")
     name = policy.metadata.name
     try:
         planned = plan(policy.spec, facts, scope_of(policy))
     except HookError as error:
-        return Report(name, (), _with_lines(text, [(error.path, error.message)]), (), (), "")
+        return Report(name, (), _with_lines(text, [(error.path, error.message)]), (), (), (), "")
     failed = [(each.path, each.message) for each in planned.problems if not each.ignored]
     ignored = [(each.path, each.message) for each in planned.problems if each.ignored]
+    missing = _missing(planned, policy.spec, facts.root) if facts.root is not None else {}
     return Report(
         name=name,
-        attachments=_attachments(planned),
+        attachments=_attachments(planned, missing),
         problems=_with_lines(text, failed),
+        missing=_with_lines(
+            # A file that is not there is told once, not for each place in it.
+            text,
+            list(dict.fromkeys((each.path, each.message) for each in missing.values())),
+        ),
         ignored=_with_lines(text, ignored),
         explanation=tuple(explain_hook(source) for source in planned.hooks),
         source=planned.text(),
     )
 
 
-def _attachments(planned: Plan) -> tuple[Attachment, ...]:
+def _missing(planned: Plan, spec: TracingPolicySpec, root: Path) -> dict[int, HookError]:
+    """Return what is wrong with the places of uprobes, by the number of the hook."""
+    found = {}
+    hooks = [source.hook for source in planned.hooks if source.hook.section == "uprobes"]
+    for path, of_model in groupby(hooks, key=lambda hook: hook.path):
+        model = spec.uprobes[int(path[-1])]
+        for at, hook in enumerate(of_model):
+            try:
+                look_up(hook, model, at, root)
+            except HookError as error:
+                found[hook.number] = error
+    return found
+
+
+def _attachments(planned: Plan, missing: Container[int]) -> tuple[Attachment, ...]:
     found = []
     for source in planned.hooks:
         hook = source.hook
+        if hook.number in missing:
+            continue
         targets = hook.targets
         if hook.section == "uprobes":
             targets = (f"{hook.name}:{hook.targets[0] or hex(hook.address or hook.offset)}",)

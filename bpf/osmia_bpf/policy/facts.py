@@ -67,8 +67,8 @@ class KernelFacts:
     """Where the types of the kernel's modules are."""
     cgroup_v1_controller: str = ""
     """Whose v1 hierarchy, if one is mounted, names the containers."""
-    root: Path = Path("/")
-    """Below it are the files of the host, for uprobes."""
+    root: Path | None = None
+    """Below it are the files that uprobes name; None if they are not looked for."""
 
     def cgroup_v1_subsystem(self) -> int | None:
         """Return the number of the v1 controller in this kernel, None if there is none."""
@@ -77,7 +77,7 @@ class KernelFacts:
         return self.btf.enumerator("cgroup_subsys_id", f"{self.cgroup_v1_controller}_cgrp_id")
 
     @classmethod
-    def running(cls, btf_path: Path = VMLINUX) -> KernelFacts:
+    def running(cls, btf_path: Path = VMLINUX, root: Path | None = None) -> KernelFacts:
         """Return what can be told of the running kernel without privileges.
 
         Every kind of program is taken to be available; whether it is, only trying tells. Raises
@@ -93,6 +93,7 @@ class KernelFacts:
             kinds=frozenset(ProgramKind),
             override_return=btf.find("bpf_override_return", Kind.FUNC) is not None,
             host_namespaces=namespaces,
+            root=root,
         )
 
     def tracepoint(self, subsystem: str, event: str) -> list[FormatField] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from osmia_api.tracing_policy.hooks import Tracepoint
 from osmia_bpf.policy.problems import Place
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _OPTIONS = {
 _DIGEST_DIGITS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "build-id": 0}
 """How many hexadecimal digits each has; 0 for any number."""
 _HEX = re.compile("(?:[0-9a-f]{2})+")
+_FILE_NAME = re.compile(r"[\w-]+", re.ASCII)
 _OVERRIDABLE = frozenset({"kprobes", "lsmhooks"})
 _ENFORCING = ("Sigkill", "Signal", "Override", "NotifyEnforcer")
 _ESCAPES = {
@@ -75,6 +77,9 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
     """Raise `HookError` for the first rule that a hook breaks, whatever the kernel."""
     if section == "usdts":
         place.fail("not supported by this version")
+    if isinstance(hook, Tracepoint):
+        _check_file_name(hook.subsystem, place / "subsystem")
+        _check_file_name(hook.event, place / "event")
     data = getattr(hook, "data", ())
     if len(hook.args) + len(data) > MAX_ARGUMENTS:
         (place / "args").fail(f"at most {MAX_ARGUMENTS} arguments, data included")
@@ -89,6 +94,12 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
         _validate_actions(section, hook, selector, where)
     message_text(hook.message, place / "message")
     tag_texts(hook.tags, place / "tags")
+
+
+def _check_file_name(name: str, place: Place) -> None:
+    """Raise `HookError` for what would lead elsewhere: the kernel tells of it in such a file."""
+    if not _FILE_NAME.fullmatch(name):
+        place.fail(f"{name!r} is not a name: it may have letters, digits, _ and -")
 
 
 def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place) -> None:

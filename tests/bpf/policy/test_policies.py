@@ -24,20 +24,21 @@ BROKEN = sorted((TESTS / "broken/policies").glob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def facts():
-    """This kernel's types, and every kind of program."""
+    """This kernel's types, every kind of program, and this machine's files."""
     mount_tracefs()
     return KernelFacts(
         btf=Btf.read(),
         machine=os.uname().machine,
         kinds=frozenset(ProgramKind),
         host_namespaces={"Pid": 1, "User": 2},
+        root=Path("/"),
     )
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_good_policies_can_be_done(facts, path):
     report = check(path.read_text(), facts)
-    assert [str(problem) for problem in report.problems] == []
+    assert [str(problem) for problem in (*report.problems, *report.missing)] == []
     assert report.name == path.stem
     assert report.attachments
     assert len(report.explanation) == len({each.place for each in report.attachments}) or (
@@ -63,8 +64,9 @@ def test_broken_policies_are_refused_with_the_place(facts, path):
     expected = text.partition("\n")[0].removeprefix("# error: ")
     report = check(text, facts)
     assert not report.ok
-    assert expected in "\n".join(str(problem) for problem in report.problems)
-    assert report.source == "" or report.attachments
+    told = [str(problem) for problem in (*report.problems, *report.missing)]
+    assert expected in "\n".join(told)
+    assert report.source == "" or report.attachments or report.missing
 
 
 def test_a_module_without_types(facts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,13 @@ spec:
     event: sched_switch
     raw: true
     args: [{index: 0, type: int}]
+"""
+
+UPROBE = """\
+spec:
+  uprobes:
+  - path: /usr/bin/python3.11
+    symbols: [Py_Main]
 """
 
 
@@ -86,3 +94,25 @@ def test_a_kernel_whose_types_cannot_be_read(osmia: Osmia, tmp_path: Path) -> No
     result = osmia("policy", "check", "--btf", str(tmp_path / "btf"), "-", given=RAW.encode())
     assert result.returncode == 1
     assert b"--btf names a file of them" in result.stderr
+
+
+def test_files_of_uprobes_are_those_that_process_1_sees(osmia: Osmia, tmp_path: Path) -> None:
+    root = tmp_path / "proc/1/root"
+    (root / "usr/bin").mkdir(parents=True)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(RAW.partition("spec:")[0] + UPROBE)
+    arguments = ("policy", "check", str(policy), "--procfs", str(tmp_path / "proc"))
+    result = osmia(*arguments)
+    assert result.returncode == 1
+    told = f"{policy}:6: spec.uprobes[0].path: there is no file {root}/usr/bin/python3.11"
+    assert result.stderr.decode() == f"{told} (--no-files does not look)\n"
+    # Not those that another sees.
+    assert osmia(*arguments, "--no-files").stdout.endswith(b"uprobe /usr/bin/python3.11:Py_Main\n")
+    shutil.copy("/usr/bin/python3.11", root / "usr/bin")
+    result = osmia(*arguments)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.endswith(b"uprobe /usr/bin/python3.11:Py_Main\n")
+    policy.write_text(RAW.partition("spec:")[0] + UPROBE.replace("Py_Main", "Py_None"))
+    result = osmia("policy", "explain", *arguments[2:])
+    assert result.returncode == 1
+    assert b"python3.11 has no symbol Py_None" in result.stderr

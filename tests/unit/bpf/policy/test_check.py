@@ -99,3 +99,30 @@ def test_a_list_that_is_wrong_is_not_told_to_be_missing(tmp_path):
         "spec.lists[0].values[0]: 'sys_fly' is not a system call",
         "spec.kprobes[0].call: the list 'calls' cannot be used",
     ]
+
+
+def test_places_of_uprobes_are_looked_for_below_the_root(tmp_path):
+    policy = """\
+  uprobes:
+  - path: /none
+    symbols: [one, two]
+  - path: /script
+    offsets: [0]
+"""
+    facts = small_facts(tmp_path, root=tmp_path)
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    report = check(HEAD + policy, facts)
+    assert not report.ok
+    assert not report.problems
+    assert [str(each) for each in report.missing] == [
+        f"line 6: spec.uprobes[0].path: there is no file {tmp_path}/none",
+        f"line 9: spec.uprobes[1].offsets[0]: {tmp_path}/script is not an ELF file",
+    ]
+    assert not report.attachments
+    unseen = check(HEAD + policy, replace(facts, root=None))
+    assert unseen.ok
+    assert [each.targets for each in unseen.attachments] == [
+        ("/none:one",),
+        ("/none:two",),
+        ("/script:0x0",),
+    ]

@@ -313,3 +313,13 @@ def test_lsm_hooks(tmp_path):
     assert "no LSM hook x" in problem(tmp_path, {"hook": "x"}, "lsmhooks").message
     found = problem(tmp_path, {"hook": "file_open"}, "lsmhooks", kinds=without(K.LSM))
     assert "does not let one attach lsm programs" in found.message
+
+
+@pytest.mark.parametrize("name", ["../..", "a/b", "", ".", "a b", "a*", "\u00e9"])
+@pytest.mark.parametrize("field", ["subsystem", "event"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_names_that_are_no_file_name_are_not_looked_up(tmp_path, name, field, raw):
+    hook = {"subsystem": "syscalls", "event": "sys_enter_openat", "raw": raw} | {field: name}
+    found = problem(tmp_path, hook, "tracepoints")
+    assert found.path == ("spec", "tracepoints", 0, field)
+    assert found.message.startswith(f"{name!r} is not a name")

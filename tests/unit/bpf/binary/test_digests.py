@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from osmia_agent.sensors.digests import has_one_of
+from osmia_bpf.binary.digests import has_one_of
 
 
 @pytest.fixture

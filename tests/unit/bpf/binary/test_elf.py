@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.kernel.elf import ElfError, build_id, holds_code, offset_of_address
+from osmia_bpf.binary.elf import ElfError, build_id, holds_code, offset_of_address
 
 PYTHON = Path(os.path.realpath(sys.executable))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from osmia_agent.kernel.elf import ElfError, build_id
+from osmia_bpf.binary.elf import ElfError, build_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
