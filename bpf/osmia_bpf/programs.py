@@ -53,6 +53,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """The type id of the target; 0 for kprobes and tail calls."""
     caller_kind: ProgramKind | None = None
     """Of a tail call: what kind of program calls it."""
+    successor: str = ""
+    """A map through which it calls the program that follows it; empty if none can."""
+    tail_calls: int = 0
+    """How many calls one run of it makes at most, besides that of its successor."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,7 +108,7 @@ class ProgramSet:
         item = self._compiled[name]
         program = item.program
         kind = program.caller_kind or program.kind
-        program_type, attach_type = _TYPES[kind]
+        program_type, attach_type = attach_types(kind)
         fd = bpf.load_program(
             program_type,
             name,
@@ -165,6 +165,11 @@ class ProgramSet:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def attach_types(kind: ProgramKind) -> tuple[ProgramType, AttachType]:
+    """Return what programs of a kind are for the kernel."""
+    return _TYPES[kind]
 
 
 def _close_all(held: dict[str, int]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections import Counter
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +15,7 @@ import msgspec
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.attach import attach, attach_user, close_all
 from osmia_agent.kernel.bpf import BpfError
+from osmia_agent.kernel.chains import Chains, Member, Place
 from osmia_agent.kernel.loader import ProgramSet
 from osmia_bpf.binary.digests import has_one_of
 from osmia_bpf.binary.place import UserPlace
@@ -84,6 +87,7 @@ class PolicyPrograms:
         compiled: Compiled,
         number: int,
         shared: Mapping[str, int],
+        chains: Chains,
         *,
         root: Path = Path("/"),
         follow: tuple[int, ...] = (),
@@ -91,19 +95,25 @@ class PolicyPrograms:
     ) -> None:
         """Create the maps and load the programs, attached to nothing yet.
 
-        `number` names the policy in records, `shared` are maps of the agent by name, `root` is
-        where the host's files are, `follow` and `scopes` the bits that stand for the schema's
-        followers and scopes.
+        `number` names the policy in records, `shared` are maps of the agent by name, `chains`
+        those of all policies, `root` is where the host's files are, `follow` and `scopes` the bits
+        that stand for the schema's followers and scopes.
         Raises `BpfError` if the kernel refuses a map.
         """
         self.schema = schema_of(compiled)
         self.enforce = self.schema.enforced
+        self._chains = chains
         self._root = root
         self._number = number
         self._follow = follow
         self._scopes = scopes
         self._kinds = {item.program.name: item.program for item in compiled.programs}
-        self._links: dict[int, list[int]] = {}
+        self._attached: dict[int, ExitStack] = {}
+        """What detaches, by hook."""
+        self._members: dict[str, tuple[Place, Member]] = {}
+        """By program: where it is in a chain."""
+        self._missed_in_chains: Counter[str] = Counter()
+        """By program: runs that chains missed which it is in no more."""
         self._reasons: dict[int, str] = {}
         self.out_of_trampolines = False
         """Some function has as many programs attached by trampoline as it can take."""
@@ -129,36 +139,53 @@ class PolicyPrograms:
     def attach(self) -> None:
         """Attach every hook that is loaded and not attached; failures are told by `statuses`."""
         for at, hook in enumerate(self.schema.hooks):
-            if at in self._links or at in self._reasons:
+            if at in self._attached or at in self._reasons:
                 continue
-            held: list[int] = []
-            try:
-                # The return first: no call may go by without it.
-                for name in (hook.return_program, hook.program):
-                    if name:
-                        held += self._attach(self._kinds[name], hook)
-            except OSError as error:  # the kernel's, or that of a file that may not be read
-                close_all(held)
-                self._reasons[at] = str(error.strerror)
-                self.out_of_trampolines |= error.errno == errno.E2BIG
-            else:
-                self._links[at] = held
+            with ExitStack() as held:
+                try:
+                    # The return first: no call may go by without it.
+                    for name in (hook.return_program, hook.program):
+                        if name:
+                            self._attach(self._kinds[name], hook, held)
+                except OSError as error:  # the kernel's, or that of a file that may not be read
+                    full = error.errno == errno.E2BIG
+                    self.out_of_trampolines |= full
+                    no_room = f"this kernel has no room left for a program at {hook.name}"
+                    self._reasons[at] = no_room if full else str(error.strerror)
+                else:
+                    self._attached[at] = held.pop_all()
 
-    def _attach(self, program: Program, hook: HookSchema) -> list[int]:
+    def _attach(self, program: Program, hook: HookSchema, held: ExitStack) -> None:
+        """Attach one program and let `held` know how to detach it."""
         fd = self._programs.program_fds[program.name]
-        if program.kind not in _USER_KINDS:
-            return attach(fd, program.kind, hook.targets)
+        if program.successor:
+            place = Place(program.kind, program.btf_id)
+            member = Member(fd, self._programs.map_fd(program.successor), 1 + program.tail_calls)
+            self._chains.add(place, member)
+            self._members[program.name] = place, member
+            held.callback(self._leave, program.name)
+        elif program.kind in _USER_KINDS:
+            held.callback(close_all, self._attach_user(fd, program, hook))
+        else:
+            held.callback(close_all, attach(fd, program.kind, hook.targets))
+
+    def _attach_user(self, fd: int, program: Program, hook: HookSchema) -> list[int]:
         path = self._root / hook.name.lstrip("/")
         if hook.digests and not hook.any_digest:
             _check_digests(path, hook.digests)
         place = UserPlace(path, hook.targets[0], hook.address, hook.offset, hook.reference_counter)
         return attach_user(fd, program.kind, place)
 
+    def _leave(self, name: str) -> None:
+        place, member = self._members.pop(name)
+        self._missed_in_chains[name] += self._chains.missed(place, member)
+        self._chains.remove(place, member)
+
     def detach(self) -> None:
         """Let no program run any more; what they have counted stays."""
-        for held in self._links.values():
-            close_all(held)
-        self._links.clear()
+        for held in self._attached.values():
+            held.close()
+        self._attached.clear()
 
     def close(self) -> None:
         """Detach and release everything; may be called again."""
@@ -168,7 +195,7 @@ class PolicyPrograms:
     @property
     def attached(self) -> bool:
         """Whether any hook is attached."""
-        return bool(self._links)
+        return bool(self._attached)
 
     def set_enforce(self, *, enforce: bool) -> None:
         """Do what actions say, or only tell what would be done."""
@@ -205,7 +232,7 @@ class PolicyPrograms:
             if hook.section == "uprobes":
                 description += f" {hook.targets[0] or hex(hook.address or hook.offset)}"
             reason = self._reasons.get(at, "")
-            state = HookState.LOADED if at in self._links else HookState.DETACHED
+            state = HookState.LOADED if at in self._attached else HookState.DETACHED
             found.append(
                 HookStatus(hook.path, description, HookState.FAILED if reason else state, reason)
             )
@@ -257,7 +284,10 @@ class PolicyPrograms:
                 fd = self._programs.program_fds.get(name)
                 if fd is not None:
                     place = hook.name or hook.program
-                    found[place] = found.get(place, 0) + bpf.recursion_misses(fd)
+                    missed = bpf.recursion_misses(fd) + self._missed_in_chains[name]
+                    if name in self._members:
+                        missed += self._chains.missed(*self._members[name])
+                    found[place] = found.get(place, 0) + missed
         return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import MapType
+from osmia_agent.kernel.chains import Chains
 from osmia_agent.kernel.compile_children import CompileError
 from osmia_agent.kernel.compiler import Job
 from osmia_agent.kernel.ring import open_ring, ring_bytes
@@ -203,6 +204,7 @@ class PolicySensor:
         self._batches = 0
         self._gone: dict[str, HookCounts] = {}
         self._held: dict[PolicyKey, _Held] = {}
+        self._chains = Chains()
         self._ids = 0
         self._numbers = 0
         self._processes: ProcessMap | None = None
@@ -421,7 +423,13 @@ class PolicySensor:
                 shared[SELECTIONS] = workloads.map_fd
                 scopes += map(workloads.add, schema.scopes)
             programs = PolicyPrograms(
-                compiled, number, shared, root=self._facts.root, follow=followed, scopes=scopes
+                compiled,
+                number,
+                shared,
+                self._chains,
+                root=self._facts.root,
+                follow=followed,
+                scopes=scopes,
             )
         except (
             OSError,

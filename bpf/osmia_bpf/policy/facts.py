@@ -20,6 +20,8 @@ TRACEFS = Path("/sys/kernel/tracing")
 KALLSYMS = Path("/proc/kallsyms")
 MODULES = Path("/proc/modules")
 
+_MAX_WALK_RUNS = 30
+"""With the calls of the root of a chain and of what follows the walk, the kernel allows them."""
 # Process 1 may hide its own; then those of the kernel's threads, and for whoever is told nothing of
 # others, one's own: a policy for the host is none the worse for who looks at it.
 _HOST_NAMESPACES = tuple(Path("/proc") / process / "ns" for process in ("1", "2", "self"))
@@ -108,6 +110,19 @@ class KernelFacts:
                 raise FileNotFoundError(f"{events} is missing: mount tracefs")
             return None
         return parse_format(path.read_text())
+
+    @property
+    def has_may_goto(self) -> bool:
+        """Whether programs may loop without a bound of their own (from Linux 6.9 on)."""
+        return self.btf.enumerator("bpf_cond_pseudo_jmp", "BPF_MAY_GOTO") is not None
+
+    @property
+    def walk_runs(self) -> int:
+        """How often the program that walks along paths runs for one call, at most.
+
+        One run is enough where it may loop; elsewhere tail calls are what ends it.
+        """
+        return 1 if self.has_may_goto else _MAX_WALK_RUNS
 
     @property
     def symbols(self) -> frozenset[str]:

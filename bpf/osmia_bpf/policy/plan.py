@@ -118,7 +118,10 @@ class Plan:
             "ACTION_COUNTS": ACTION_COUNTS,
             "FOLLOWERS": max(1, len(self.conditions.process.followers)),
             "SLOT_REST_BYTES": rest,
+            "WALK_RUNS": facts.walk_runs,
         }
+        if facts.has_may_goto:
+            defines["HAVE_MAY_GOTO"] = 1
         if facts.has_current_task_btf():
             defines["HAVE_CURRENT_TASK_BTF"] = 1
         defines |= {f"USES_{reader}": 1 for reader in self._readers()}

@@ -170,7 +170,7 @@ class ProbeSource(ABC):
             + "\n} __attribute__((aligned(8)));\n"
             f"struct scratch_{suffix} {{\n    struct record_{suffix} record;\n"
             "    struct dentry *root_dentry;\n    struct vfsmount *root_mount;\n"
-            f"    u32 walk, candidates;\n{self.scratch_members()}}};\n"
+            f"    u32 walk, runs, candidates;\n{self.scratch_members()}}};\n"
             f"BPF_PERCPU_ARRAY(scratch_{suffix}, struct scratch_{suffix}, 1);",
             0,
         )
@@ -184,7 +184,7 @@ class ProbeSource(ABC):
 
     def _start_walks(self) -> None:
         self.c.write(
-            "s->walk = 0;\n"
+            "s->walk = s->runs = 0;\n"
             "struct fs_struct *fs = OF(task, fs);\n"
             "s->root_dentry = fs ? READ(fs, root.dentry) : 0;\n"
             "s->root_mount = fs ? READ(fs, root.mnt) : 0;"
@@ -206,8 +206,12 @@ class ProbeSource(ABC):
             f"struct slot *slot = slots_{self.suffix}.lookup(&at);\n"
             "if (!slot)\n    return 0;\n"
             "walk_path(slot, s->root_dentry, s->root_mount);\n"
+            # Never more: the calls that are left belong to the programs that follow.
+            "s->runs++;\n"
+            f"if (slot->walking && s->runs * {len(self.paths)} >= WALK_RUNS) {{\n"
+            "    slot->walking = 0;\n    slot->truncated = 1;\n}\n"
             "u32 next = 0;\nif (!slot->walking) {\n"
-            "    finish_path(slot);\n    s->walk = at + 1;\n"
+            "    finish_path(slot);\n    s->walk = at + 1;\n    s->runs = 0;\n"
             f"    next = at + 1 >= {len(self.paths)};\n}}\n"
             f"stages_{self.suffix}.call(ctx, next);"
         )

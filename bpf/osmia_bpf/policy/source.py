@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from osmia_bpf.policy import chain
 from osmia_bpf.policy.call_source import CallSource
 from osmia_bpf.policy.ima_source import ImaSource
 from osmia_bpf.policy.return_source import ReturnSource
@@ -41,6 +42,7 @@ class HookSource:
         self.hook = hook
         self.selectors = selectors
         self.first_selector = first_selector
+        self.walk_runs = facts.walk_runs
         self.call = CallSource(
             hook,
             selectors,
@@ -72,9 +74,10 @@ class HookSource:
     def programs(self) -> list[Program]:
         """Return the hook's programs, callees first."""
         hashing = [] if self.hash is None else [self.hash.program()]
-        return [*hashing, *(p for moment in self.moments for p in moment.programs())]
+        moments = [chain.programs(moment, self.walk_runs) for moment in self.moments]
+        return [*hashing, *(program for programs in moments for program in programs)]
 
     def text(self) -> str:
         """Return the C of all the hook's programs and maps."""
         hashing = [] if self.hash is None else [self.hash.text()]
-        return "\n".join([*hashing, *(moment.text() for moment in self.moments)])
+        return "\n".join([*hashing, *map(chain.text, self.moments)])

@@ -139,6 +139,30 @@ inlined s32 read_iov_iter(struct slot *slot, struct iov_iter *iter, u64 *whole)
 }
 #endif
 
+#ifdef HAVE_MAY_GOTO
+// Leaves a loop that the kernel finds too long; it then takes loops without a bound of their own.
+// The compiler of Debian 12 does not know the instruction's name.
+#define WALK_TURNS                                                                                 \
+    ({                                                                                             \
+        __label__ too_long, end;                                                                   \
+        bool _on = 1;                                                                              \
+        asm volatile goto("1: .byte 0xe5, 0\n"                                                     \
+                          ".long ((%l[too_long] - 1b - 8) / 8) & 0xffff\n"                         \
+                          ".short 0"                                                               \
+                          :                                                                        \
+                          :                                                                        \
+                          :                                                                        \
+                          : too_long);                                                             \
+        goto end;                                                                                  \
+    too_long:                                                                                      \
+        _on = 0;                                                                                   \
+    end:                                                                                           \
+        _on;                                                                                       \
+    })
+#else
+#define WALK_TURNS (turn++ < WALK_COMPONENTS)
+#endif
+
 #ifdef HAVE_dentry__d_name
 // Begins a path; `dentry` and `mount` are where it ends.
 inlined void start_path(struct slot *slot, struct dentry *dentry, struct vfsmount *mount)
@@ -166,8 +190,9 @@ inlined void walk_path(struct slot *slot, struct dentry *root_dentry, struct vfs
     // What a turn changes stays in the map: known as a number, it would make every turn a case of
     // its own for the verifier.
     volatile u32 *from = &slot->from;
+    u32 turn = 0;
 #pragma unroll 1
-    for (int i = 0; i < WALK_COMPONENTS; i++) {
+    while (WALK_TURNS) {
         struct dentry *dentry = slot->dentry;
         struct vfsmount *mount = slot->mount;
         if (!slot->walking)
