@@ -331,7 +331,7 @@ def _pod_identity(parts: _Parts, workloads: Workloads, origin: Origin) -> PodIde
     pods.start()
     parts.stack.callback(pods.stop)
     wait_s = settings.event_cache_retries * settings.event_cache_retry_delay
-    return PodIdentity(pods.directory, wait_s)
+    return PodIdentity(pods.directory, wait_s, announced=workloads.announced)
 
 
 def _replay(parts: _Parts) -> Replay:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import uuid
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from osmia_api.kube.client import ApiError
@@ -10,10 +14,9 @@ from osmia_api.kube.resource_type import NODES, PODS, ResourceType
 from tests.containers.runtime import Container, PodSpec, status_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from osmia_api.kube.client import KubeClient
 
+_HOOK = Path(__file__).with_name("oci_hook.py")
 NAMESPACES = ResourceType("", "v1", "namespaces", "Namespace")
 
 
@@ -72,6 +75,22 @@ class Node:
         container = Container(self._folder, self._root, pod, list(command), **options)
         self._containers.append(container)
         return container
+
+    def announced(self, pod: PodSpec, name: str, address: str, *command: str) -> Container:
+        """A container of which a runtime hook tells the agent at this address.
+
+        What the hook says is all that tells the pod: the cgroup's path has another uid.
+        """
+        told = {"uid": pod.uid, "name": pod.name, "namespace": pod.namespace}
+        return self.container(
+            replace(pod, uid=str(uuid.uuid4())),
+            *command,
+            hook=(sys.executable, str(_HOOK), address),
+            annotations={
+                "io.kubernetes.cri.container-name": name,
+                **{f"io.kubernetes.cri.sandbox-{key}": each for key, each in told.items()},
+            },
+        )
 
     def tell(
         self,

@@ -46,6 +46,26 @@ def test_pod_that_never_comes(node, start_agent):
     assert time.monotonic() - begun_s < 2  # the container was waited for once
 
 
+def test_container_that_its_runtime_announced(node, start_agent, tmp_path):
+    """All that the announcement tells is known when no status has told more in time."""
+    socket = f"unix://{tmp_path}/agent.sock"
+    agent = start_agent("--server-address", socket, "--event-cache-retries", "1")
+    pod = node.add(PodSpec("announced", "prod", {"app": "web"}))
+    time.sleep(1)
+    container = node.announced(pod, "main", socket, "/bin/sleep", "600")
+    container.run()
+    shown = first_exec(agent, container)["pod"]
+    assert (shown["name"], shown["namespace"], shown["uid"]) == ("announced", "prod", pod.uid)
+    assert shown["pod_labels"] == {"app": "web"}
+    assert shown["container"] == {"id": container.id[:31], "name": "main", "pid": 1}
+    node.tell(pod, "main", container)
+    time.sleep(0.5)
+    container.execute("/bin/true")
+    shown = first_exec(agent, container, "/bin/true")["pod"]["container"]
+    assert (shown["id"], shown["name"]) == (f"containerd://{container.id}", "main")
+    assert "start_time" in shown
+
+
 def test_fifty_at_once(node, start_agent):
     agent = start_agent()
     pods = [node.add(PodSpec(f"pod-{number}", labels={"n": str(number)})) for number in range(50)]

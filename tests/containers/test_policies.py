@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
-import uuid
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +21,6 @@ FIRST_ACT = f"""
 #include <unistd.h>
 int main(void) {{ syscall(SYS_kill, 0x3ffffff0, {PROBE_SIGNAL}); return 7; }}
 """
-HOOK = Path(__file__).parent / "oci_hook.py"
 
 
 def policy(name, namespace="", more=(), action="Sigkill", **spec):
@@ -175,7 +171,6 @@ def test_container_whose_first_act_is_forbidden(node, with_policies):
 
 
 def test_container_that_its_runtime_announces(node, root, with_policies, tmp_path):
-    """What the hook says is all that tells the pod: the cgroup's path has another uid."""
     program = add_program(root, "/bin/first-act", FIRST_ACT)
     socket = f"unix://{tmp_path}/agent.sock"
     selected = {"matchExpressions": [{"key": "name", "operator": "In", "values": ["main"]}]}
@@ -188,16 +183,7 @@ def test_container_that_its_runtime_announces(node, root, with_policies, tmp_pat
     time.sleep(1)
 
     def start(of: PodSpec, name: str) -> str:
-        annotations = {"uid": of.uid, "name": of.name, "namespace": of.namespace}
-        container = node.container(
-            replace(of, uid=str(uuid.uuid4())),
-            program,
-            hook=(sys.executable, str(HOOK), socket),
-            annotations={
-                "io.kubernetes.cri.container-name": name,
-                **{f"io.kubernetes.cri.sandbox-{key}": each for key, each in annotations.items()},
-            },
-        )
+        container = node.announced(of, name, socket, program)
         container.run()
         return container.id[:31]
 

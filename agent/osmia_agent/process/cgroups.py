@@ -53,6 +53,8 @@ NOWHERE = CgroupPlace()
 _FULL_CHARACTERS = 64
 # CRI-O and podman watch each container from a cgroup beside that of the container.
 _MONITOR = "conmon-"
+# A service has processes of the host, a slice has none of its own: podman's bears its pod's id.
+_UNITS = ("service", ".slice")
 _POD = re.compile(
     r"(?:^|[-/])pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}"
     r"|[0-9a-f]{32})(?:\.slice|$)"
@@ -67,11 +69,11 @@ def container_id_of_name(name: str) -> str:
     """Return the id that the name of one cgroup ends with, cut as events show it, or "".
 
     What follows the last colon and then the last dash counts, if it is at least 64 characters long
-    and names no systemd service.
+    and names no systemd service or slice.
     """
     rest = name.rpartition(":")[2]
     front, _, identifier = rest.rpartition("-")
-    if len(identifier) < _FULL_CHARACTERS or identifier.endswith("service"):
+    if len(identifier) < _FULL_CHARACTERS or identifier.endswith(_UNITS):
         return ""
     return "" if f"{front}-".endswith(_MONITOR) else identifier[:SHOWN_CHARACTERS]
 

@@ -3,7 +3,8 @@
 A container's id is in its pod's status some time after its first process has started: the kubelet
 writes the status when the container runs, and the API server's watch has to tell it. So a container
 that is not known yet is waited for, once and for a bounded time; after that its processes go
-without a pod, or with what the path of the cgroup tells, until one is known.
+without a pod, or with what the container's runtime announced or the path of its cgroup tells, until
+a status tells more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 
 from osmia_agent.process.arguments import joined
 from osmia_agent.process.cgroups import NOWHERE
-from osmia_events.model import Container
+from osmia_events.model import Container, Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +53,22 @@ class PodDirectory(Protocol):
         """Pods without a container, by the uid that the kubelet gives their cgroups."""
 
 
+class AnnouncedContainer(Protocol):
+    """What a runtime told of a container before it started it."""
+
+    @property
+    def pod_uid(self) -> str:
+        """As the kubelet names it to the runtime."""
+
+    @property
+    def name(self) -> str:
+        """Of the container in its pod, "" if it was not told."""
+
+    @property
+    def image(self) -> str:
+        """Its name, "" if it was not told."""
+
+
 class Settled(NamedTuple):
     """A container that is not waited for any more."""
 
@@ -76,7 +93,8 @@ class PodIdentity:
     """Gives processes their pods; used by one thread.
 
     `directory` returns the newest state of the node's pods; None where no pod will ever be known.
-    `wait_s` is how long an unknown container is waited for.
+    `wait_s` is how long an unknown container is waited for. `announced` returns what the runtime
+    told of a container, by its id as events show it.
     """
 
     def __init__(
@@ -84,11 +102,14 @@ class PodIdentity:
         directory: Callable[[], PodDirectory] | None = None,
         wait_s: float = 0.0,
         now: Callable[[], float] = time.monotonic,
+        *,
+        announced: Callable[[str], AnnouncedContainer | None] = lambda _: None,
     ) -> None:
         self._newest = directory
         self._directory = directory() if directory else None
         self._wait_s = wait_s
         self._now = now
+        self._announced = announced
         self.wanted: dict[str, _Wanted] = {}
         """Containers that are waited for, by id. To be changed by methods only."""
         self._strangers: OrderedDict[str, CgroupPlace] = OrderedDict()
@@ -103,7 +124,7 @@ class PodIdentity:
             known = self._directory.containers.get(container)
             if known is not None:
                 return _of_process(known, nspid, binary, arguments)
-        return self._by_uid(place, nspid) if place.container in self._strangers else None
+        return self._by_hearsay(place, nspid) if place.container in self._strangers else None
 
     def note(self, image: ProcessImage, place: CgroupPlace) -> None:
         """Wait for the container of a new image, if its pod is not known."""
@@ -166,18 +187,29 @@ class PodIdentity:
         for image in wanted.images.values():
             if known is not None:
                 _identify(image, known)
-            elif pod := self._by_uid(wanted.place, image.nspid):
+            elif pod := self._by_hearsay(wanted.place, image.nspid):
                 image.process = image.process.replaced(pod=pod)
         return Settled(container, known is not None, wanted.images)
 
-    def _by_uid(self, place: CgroupPlace, nspid: int) -> Pod | None:
-        """Return what a cgroup's path tells: the pod, of the container nothing but its id.
+    def _by_hearsay(self, place: CgroupPlace, nspid: int) -> Pod | None:
+        """Return a pod, and what is known of the container, as its runtime or its path tells.
 
-        That is all there ever is to say of a pod's sandbox (pause), which no status lists.
+        The path tells its id alone. That is all there ever is to say of a pod's sandbox (pause),
+        which no status lists.
         """
         assert self._directory is not None
-        pod = self._directory.pods.get(place.pod_uid)
-        return pod and pod.replaced(container=Container(id=place.container, pid=nspid or None))
+        pods = self._directory.pods
+        container = Container(id=place.container, pid=nspid or None)
+        for identifier in place.containers:
+            told = self._announced(identifier)
+            pod = told and pods.get(told.pod_uid)
+            if told and pod:
+                if identifier == place.container:
+                    image = Image(name=told.image) if told.image else None
+                    container = replace(container, name=told.name, image=image)
+                return pod.replaced(container=container)
+        pod = pods.get(place.pod_uid)
+        return pod and pod.replaced(container=container)
 
 
 def _identify(image: ProcessImage, known: KnownContainer) -> None:

@@ -113,6 +113,11 @@ class Workloads:
                     self._decide(cgroup_id)
             return self._directory is not None and announced.pod_uid in self._directory.pods
 
+    def announced(self, container: str) -> Announced | None:
+        """Return what a runtime told of a container, by its id as events show it."""
+        with self._lock:
+            return self._announced.get(container)
+
     def add(self, scope: Scope) -> int:
         """Return the number of a bit that says whether a scope has a cgroup.
 

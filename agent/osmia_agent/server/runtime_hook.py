@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from osmia_agent.process.cgroups import place_of_path
 from osmia_agent.server.calls import refuse
 from osmia_events import messages
 
@@ -20,13 +20,13 @@ _TRIES = 6
 _WAIT_S = 0.01
 _CONFIG_HASH = "kubernetes.io/config.hash"
 """Annotation of a static pod: its uid, until the API server knows it by another."""
-_UID = re.compile(r"pod([0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12}|[0-9a-f]{32})")
 
 
 class StartingContainer(NamedTuple):
     """What a runtime tells of a container."""
 
     container_id: str
+    """Whole, or cut as events show it."""
     pod_uid: str
     namespace: str
     pod_name: str
@@ -64,18 +64,15 @@ def starting_container(request: Any) -> StartingContainer:
     if request.WhichOneof("event") != "createContainer":
         raise ValueError("the request is about no container that starts")
     container = request.createContainer
-    pod_uid = (
-        container.podUID
-        or container.annotations.get(_CONFIG_HASH, "")
-        or _pod_of_cgroup(container.cgroupsPath)
-    )
+    place = place_of_path(container.cgroupsPath)
+    pod_uid = container.podUID or container.annotations.get(_CONFIG_HASH, "") or place.pod_uid
     if not pod_uid:
         raise ValueError("createContainer: neither podUID nor cgroupsPath tells the pod")
-    container_id = container.containerID or container.cgroupsPath.rpartition(":")[2]
+    container_id = container.containerID or place.container
     if not container_id:
         raise ValueError("createContainer: neither containerID nor cgroupsPath tells the container")
     return StartingContainer(
-        container_id=container_id.rpartition("/")[2],
+        container_id=container_id,
         pod_uid=pod_uid,
         namespace=container.podNamespace,
         pod_name=container.podName,
@@ -84,8 +81,3 @@ def starting_container(request: Any) -> StartingContainer:
         cgroup_path=container.cgroupsPath,
         root_dir=container.rootDir,
     )
-
-
-def _pod_of_cgroup(path: str) -> str:
-    match = _UID.search(path)
-    return match[1].replace("_", "-") if match else ""

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
+from msgspec.structs import replace
 
 from osmia_agent.kube.pod_message import KnownContainer
 from osmia_agent.process.cgroups import CgroupPlace
 from osmia_agent.process.identity import ImageKey
 from osmia_agent.process.image import ProcessImage
 from osmia_agent.process.pods import PodIdentity, is_probe
-from osmia_events.model import Container, Pod, Process
+from osmia_events.model import Container, Image, Pod, Process
 
 ONE, TWO, OUTER = "1" * 31, "2" * 31, "3" * 31
 UID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -32,7 +35,13 @@ class Node:
     def __init__(self, **directory):
         self.directory = Directory(**directory)
         self.now_s = 100.0
-        self.pods = PodIdentity(lambda: self.directory, 5.0, lambda: self.now_s)
+        self.announced = {}
+        self.pods = PodIdentity(
+            lambda: self.directory,
+            5.0,
+            lambda: self.now_s,
+            announced=self.announced.get,
+        )
         self.all = []
         self.pods.images = lambda: self.all
 
@@ -129,6 +138,47 @@ def test_pause_has_the_pod_of_its_path():
     assert pause.process.pod == expected
     assert node.image(place=place, nspid=1).process.pod == expected
     assert node.pods.give_up(ONE) is None
+
+
+class Told(NamedTuple):
+    pod_uid: str
+    name: str = ""
+    image: str = ""
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (Told(UID, "ship", "tie:1"), Container(id=ONE, name="ship", image=Image(name="tie:1"))),
+        (Told(UID), Container(id=ONE)),
+    ],
+)
+def test_announced_container_has_its_pod_when_no_status_lists_it(told, expected):
+    node = Node(pods={UID: POD})
+    node.announced[ONE] = told
+    image = node.image(place=CgroupPlace((ONE,), "another-uid"))
+    assert image.process.pod is None  # its status would tell more
+    node.now_s += 5
+    assert not node.pods.settle()[0].found
+    assert image.process.pod == POD.replaced(container=replace(expected, pid=7))
+    later = node.image(place=CgroupPlace((TWO, ONE)), container=TWO)
+    node.now_s += 5
+    node.pods.settle()
+    # A container in it is in its pod, and has another name.
+    assert later.process.pod == POD.replaced(container=Container(id=TWO, pid=7))
+    node.directory = Directory(containers={ONE: SHIP}, pods={UID: POD})
+    node.pods.settle()
+    assert image.process.pod.container.id == f"containerd://{ONE}x"
+
+
+def test_announced_container_of_a_pod_that_nobody_knows():
+    node = Node(pods={UID: POD})
+    node.announced[ONE] = Told("unknown-uid")
+    by_path, nowhere = node.image(place=CgroupPlace((ONE,), UID)), node.image(TWO)
+    node.now_s += 5
+    node.pods.settle()
+    assert by_path.process.pod == POD.replaced(container=Container(id=ONE, pid=7))
+    assert nowhere.process.pod is None
 
 
 def test_strangers_are_bounded():

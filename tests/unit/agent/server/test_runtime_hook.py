@@ -11,6 +11,8 @@ from osmia_events import messages
 
 UID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 ID = "5" * 64
+SHOWN = ID[:31]
+SLICE = f"kubepods-pod{UID.replace('-', '_')}.slice"
 
 
 def request(**container: Any) -> Any:
@@ -21,12 +23,13 @@ def request(**container: Any) -> Any:
     ("given", "pod", "container"),
     [
         ({"podUID": UID, "containerID": ID}, UID, ID),
-        ({"cgroupsPath": f"/kubepods/burstable/pod{UID}/{ID}"}, UID, ID),
-        (
-            {"cgroupsPath": f"kubepods-pod{UID.replace('-', '_')}.slice:cri-containerd:{ID}"},
-            UID,
-            ID,
-        ),
+        ({"cgroupsPath": f"/kubepods/burstable/pod{UID}/{ID}"}, UID, SHOWN),
+        ({"cgroupsPath": f"/kubepods/burstable/pod{UID}/crio-{ID}"}, UID, SHOWN),
+        ({"cgroupsPath": f"{SLICE}:cri-containerd:{ID}"}, UID, SHOWN),
+        ({"cgroupsPath": f"{SLICE}:crio:{ID}"}, UID, SHOWN),
+        ({"cgroupsPath": f"/kubepods.slice/{SLICE}/docker-{ID}.scope"}, UID, SHOWN),
+        ({"cgroupsPath": f"/docker/{ID}", "podUID": UID}, UID, SHOWN),
+        ({"cgroupsPath": f"{SLICE}:crio:{ID}", "containerID": "x"}, UID, "x"),
         ({"annotations": {"kubernetes.io/config.hash": "9" * 32}, "containerID": ID}, "9" * 32, ID),
     ],
 )
@@ -43,6 +46,7 @@ def test_pod_and_container_are_found_wherever_they_are_told(
         (messages.RuntimeHookRequest(), "no container that starts"),
         (request(containerID=ID), "neither podUID nor cgroupsPath"),
         (request(podUID=UID), "neither containerID nor cgroupsPath"),
+        (request(cgroupsPath=f"/kubepods/pod{UID}"), "neither containerID nor cgroupsPath"),
     ],
 )
 def test_what_is_missing_is_told(given: Any, told: str) -> None:
