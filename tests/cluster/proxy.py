@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """Forwards TCP connections to a server, until it is told to `cut` or to `hang`."""
+    """Forwards TCP connections to a server, until it is told to `cut`, `hang` or `hold`."""
 
     def __init__(self, kubeconfig: Path, directory: Path) -> None:
         content = yaml.safe_load(kubeconfig.read_text())
@@ -31,6 +31,8 @@ class Proxy:
         self.kubeconfig.write_text(json.dumps(content))
         self._sockets: list[socket.socket] = []
         self._silent: set[socket.socket] = set()
+        self._open = threading.Event()
+        self._open.set()
         self._threads: list[threading.Thread] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -46,7 +48,15 @@ class Proxy:
         """Let nothing more through on the connections there are, without closing them."""
         self._silent.update(self._sockets)
 
+    def hold(self) -> None:
+        """Keep those who connect from now on waiting, until `release`."""
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
     def close(self) -> None:
+        self._open.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -58,6 +68,7 @@ class Proxy:
         while True:
             try:
                 client, _ = self._listener.accept()
+                self._open.wait()
                 server = socket.create_connection(self._target)
             except OSError:
                 return
