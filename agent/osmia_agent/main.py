@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from osmia_agent.export.writer import Writer
+    from osmia_agent.kube.node_labels import NodeLabels
     from osmia_agent.metrics.server import MetricsServer
     from osmia_agent.policies import PolicyManager
     from osmia_agent.process.table import ProcessTable
@@ -135,6 +136,13 @@ class _Parts:
     policies: PolicyManager | None = None
     """None where there is no kernel, or nothing that could bring policies."""
     table: ProcessTable | None = None
+    labels: NodeLabels | None = None
+    """Of the node in the cluster; None where Kubernetes is off."""
+
+    @property
+    def kubernetes_name(self) -> str:
+        """The node's name in the cluster."""
+        return self.settings.node_name or node_names(os.environ, socket.gethostname()).kubernetes
 
 
 def _run(loaded: Loaded) -> int:
@@ -170,6 +178,8 @@ def _run(loaded: Loaded) -> int:
             parts.consumers.append(api.hub.accept)
             stack.callback(api.close, _DRAIN_TIMEOUT_S)
             parts.metrics = replace(parts.metrics, streams=api.statistics)
+        if settings.enable_k8s_api:
+            _watch_node(parts)
         source: _EventSource = _replay(parts) if settings.replay else _kernel(parts, api)
         if isinstance(exports, LivePipelines):
             redact_with = api.hub.redact_with if api is not None else _nobody
@@ -210,14 +220,14 @@ def _kubernetes(
     applier = kubernetes.bundle_applier(
         loaded, exports, pipelines, writers, parts.policies, redact_with, stop.request
     )
-    names = node_names(os.environ, socket.gethostname())
-    node_name = settings.node_name or names.kubernetes
     try:
         side = kubernetes.kubernetes_side(
-            settings, node_name, applier.wake, lambda: losses(parts.metrics)
+            settings, parts.kubernetes_name, applier.wake, lambda: losses(parts.metrics)
         )
     except kubernetes.ConnectionConfigError as error:
         raise SettingsError(f"--enable-k8s-api: {error}") from None
+    if parts.labels is not None:
+        parts.labels.tell(side.set_labels)
     if parts.table is not None:
         parts.upkeep.append(kubernetes.forgetting(exports, parts.table))
 
@@ -318,6 +328,15 @@ def _kernel(parts: _Parts, api: ApiServer | None) -> EventLoop:
     return loop
 
 
+def _watch_node(parts: _Parts) -> None:
+    """Begin to watch the labels of this node."""
+    from osmia_agent.assembly.pods import node_labels  # noqa: PLC0415 - as for _pod_identity
+
+    parts.labels = node_labels(parts.settings, parts.kubernetes_name)
+    parts.labels.start()
+    parts.stack.callback(parts.labels.stop)
+
+
 def _pod_identity(parts: _Parts, workloads: Workloads, origin: Origin) -> PodIdentity:
     """Begin to watch the pods of this node, if Kubernetes is on; return how processes get them."""
     settings = parts.settings
@@ -326,8 +345,9 @@ def _pod_identity(parts: _Parts, workloads: Workloads, origin: Origin) -> PodIde
     # The client of the API is loaded only where it is used.
     from osmia_agent.assembly.pods import node_pods  # noqa: PLC0415 - see above
 
-    name = settings.node_name or node_names(os.environ, socket.gethostname()).kubernetes
-    pods = node_pods(settings, name, workloads, origin)
+    if parts.labels is not None:
+        parts.labels.tell(origin.set_labels)
+    pods = node_pods(settings, parts.kubernetes_name, workloads)
     pods.start()
     parts.stack.callback(pods.stop)
     wait_s = settings.event_cache_retries * settings.event_cache_retry_delay

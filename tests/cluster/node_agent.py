@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osmia_agent.kube import KubernetesSide, Outcome, State
+from osmia_agent.kube.node_labels import NodeLabels
 from osmia_agent.kube.node_report import AgentIdentity, read_boot_id
 from osmia_api.kube.client import KubeClient
 from osmia_api.kube.connection import find_connection
@@ -59,9 +60,12 @@ def main() -> None:
     side = KubernetesSide(
         client, options.namespace, identity, directory / "bundles", lambda: wake.put(True)
     )
+    labels = NodeLabels(client, options.node_name)
+    labels.tell(side.set_labels)
     in_force: dict[str, str] = {}
     wake.put(True)
     side.start()
+    labels.start()
     while wake.get():
         bundles = side.bundles
         outcomes = apply(bundles, in_force)
@@ -72,6 +76,7 @@ def main() -> None:
         part.rename(directory / "in-force.json")
         if not options.silent:
             side.acknowledge(outcomes)
+    labels.stop()
     side.stop()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osmia_agent.kube.agent_lease import AgentLease
 from osmia_agent.kube.bundle_set import EMPTY, BadBundle, BundleSet, BundleStore
@@ -18,7 +18,7 @@ from osmia_api.bundle import (
     BundleError,
     bundle_of_config_map,
 )
-from osmia_api.kube.resource_type import CONFIG_MAPS, NODES
+from osmia_api.kube.resource_type import CONFIG_MAPS
 from osmia_api.kube.watch import Collection, Watch
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class KubernetesSide:
-    """Works from `start` to `stop`.
+    """Works from `start` to `stop`, with the labels that `set_labels` is told.
 
     `on_change` is called, in a thread of this room, after `bundles` has been replaced; it should
     only wake whoever applies them. That one takes `bundles`, applies what differs, and tells what
@@ -65,31 +65,20 @@ class KubernetesSide:
         self._lease = (
             None if identity.pod_uid else AgentLease(client, namespace, identity.node_name)
         )
-        self._watches = [
-            Watch(client, Collection(CONFIG_MAPS, namespace, label_selector=LABEL), _Bundles(self)),
-            Watch(
-                client,
-                Collection(
-                    NODES,
-                    field_selector=f"metadata.name={identity.node_name}",
-                    metadata_only=True,
-                ),
-                _NodeLabels(self),
-            ),
-        ]
+        self._watch = Watch(
+            client, Collection(CONFIG_MAPS, namespace, label_selector=LABEL), _Bundles(self)
+        )
 
     def start(self) -> None:
         """Begin to watch and to report."""
         self._reporter.start()
         if self._lease is not None:
             self._lease.start()
-        for watch in self._watches:
-            watch.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """End."""
-        for watch in self._watches:
-            watch.stop()
+        self._watch.stop()
         self._reporter.stop()
         if self._lease is not None:
             self._lease.stop()
@@ -120,12 +109,11 @@ class KubernetesSide:
             if self._store.drop(bundle_id):
                 self._publish()
 
-    def set_labels(self, labels: Mapping[str, str]) -> None:
-        """Take the labels of this node, empty if there is no Node object."""
+    def set_labels(self, labels: Mapping[str, str] | None) -> None:
+        """Take the labels of this node, None if there is no Node object."""
         with self._changing:
-            if labels != self._labels:
-                self._labels = dict(labels)
-                self._publish()
+            self._labels = labels or {}
+            self._publish()
 
     def _publish(self) -> None:
         # Before the server has told both, what it has not told yet must not seem to be gone.
@@ -152,26 +140,6 @@ class _Bundles:
 
     def deleted(self, manifest: Object) -> None:
         self._side.drop_bundle(_id_of(manifest))
-
-
-class _NodeLabels:
-    """Observes this node's Node."""
-
-    def __init__(self, side: KubernetesSide) -> None:
-        self._side = side
-
-    def replaced(self, objects: list[Object]) -> None:
-        self._side.set_labels(_labels(objects[0]) if objects else {})
-
-    def changed(self, manifest: Object) -> None:
-        self._side.set_labels(_labels(manifest))
-
-    def deleted(self, manifest: Object) -> None:  # noqa: ARG002 - the observer's signature
-        self._side.set_labels({})
-
-
-def _labels(manifest: Object) -> dict[str, Any]:
-    return manifest["metadata"].get("labels") or {}
 
 
 def _id_of(config_map: Object) -> str:

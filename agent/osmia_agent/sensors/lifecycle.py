@@ -17,7 +17,7 @@ from osmia_bpf.records import (
 from osmia_events.model import Event, ProcessExec, ProcessExit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from osmia_agent.process.clock import Clock
     from osmia_agent.process.scan import ReadTasks
@@ -33,9 +33,13 @@ class Origin:
         self.node_labels: dict[str, str] = {}
         """One map in all events, replaced and never changed."""
 
-    def set_labels(self, labels: dict[str, str]) -> None:
-        """Let further events bear these labels of the node; any thread may call it."""
-        self.node_labels = labels
+    def set_labels(self, labels: Mapping[str, str] | None) -> None:
+        """Let further events bear these labels of the node; any thread may call it.
+
+        Those of a node that is being removed, None, bear the ones that it had.
+        """
+        if labels is not None:
+            self.node_labels = dict(labels)
 
 
 class LifecycleEvents:

@@ -21,37 +21,26 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    # The same for both kinds: labels are read of the node, and everything of the pod.
-    body = {"metadata": {"resourceVersion": "5"}, "items": [pod(labels={"zone": "a"})]}
+    body = {"metadata": {"resourceVersion": "5"}, "items": [pod()]}
     yield from serving(Answer(body=body))
 
 
-def test_pods_of_this_node_and_its_labels(server: Server) -> None:
+def test_pods_of_this_node(server: Server) -> None:
     directories: list[PodDirectory] = []
-    labels: list[dict[str, str]] = []
-    both = threading.Semaphore(0)
+    told = threading.Event()
 
     def on_pods(directory: PodDirectory) -> None:
         directories.append(directory)
-        both.release()
+        told.set()
 
-    def on_labels(found: dict[str, str]) -> None:
-        labels.append(found)
-        both.release()
-
-    pods = NodePods(server.client(), "node-a", on_pods, on_labels, annotations=False, max_deleted=8)
+    pods = NodePods(server.client(), "node-a", on_pods, annotations=False, max_deleted=8)
     assert not pods.directory().listed
     pods.start()
     try:
-        assert both.acquire(timeout=10)
-        assert both.acquire(timeout=10)
+        assert told.wait(10)
     finally:
         pods.stop()
     assert pods.directory().listed
     assert directories[0].containers[ONE[:31]].pod.name == "web"
-    assert labels == [{"zone": "a"}]
     asked = {(each.path, each.query.get("fieldSelector")) for each in server.requests}
-    assert asked == {
-        ("/api/v1/pods", "spec.nodeName=node-a"),
-        ("/api/v1/nodes", "metadata.name=node-a"),
-    }
+    assert asked == {("/api/v1/pods", "spec.nodeName=node-a")}
