@@ -87,11 +87,12 @@ def test_capacity():
 def test_cgroups_of_containers_are_told_to_the_listener():
     listener = Listener()
     processes = table(listener=listener)
+    processes.scan([task(*INIT, (0, 0, 0))])
     processes.cgroup(CgroupRecord(CgroupChange.MADE, 9, 7, 1, f"docker-{ID}.scope".encode()))
     assert listener.made == {7: CgroupPlace((ID[:31],))}
-    process = executed(processes, cgroup_id=7, cgroup_name=b"").process
-    assert process.docker == ID[:31]
-    processes.cgroup(CgroupRecord(CgroupChange.REMOVED, 9, 7, 1, b""))
+    processes.fork(fork(40, 1000, 4, INIT))
+    assert processes.exec(execution(40, 1000, 5, cgroup_id=7)).process.docker == ID[:31]
+    processes.cgroup(CgroupRecord(CgroupChange.REMOVED, 10, 7, 1, b""))
     assert listener.made == {}
 
 
