@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from osmia_agent.process.table import ProcessTable
     from osmia_agent.sensors.base import BaseSensor
     from osmia_agent.sensors.lifecycle import LifecycleEvents
-    from osmia_agent.sensors.policy_sensor import PolicyDetails
+    from osmia_agent.sensors.policy_status import PolicyDetails
     from osmia_bpf.policy.schema import HookSchema
 
 _EVENT_KINDS = {

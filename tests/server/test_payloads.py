@@ -16,7 +16,7 @@ import pytest
 from osmia_agent.export import Rotation
 from osmia_agent.gateway.link import Request, Status
 from osmia_agent.policies.manager import PolicyKey
-from osmia_agent.sensors.policy_sensor import PolicyError
+from osmia_agent.sensors.policy_status import PolicyError
 from osmia_agent.server.calls import Call, Dispatcher, Method
 from osmia_agent.server.debug import Debugging
 from osmia_agent.server.event_log import event_log_methods

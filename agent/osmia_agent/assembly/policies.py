@@ -10,9 +10,10 @@ from osmia_agent.kernel.probe import attach_features
 from osmia_agent.kernel.tracefs import ensure_tracefs
 from osmia_agent.policies.manager import PolicyManager
 from osmia_agent.process.hierarchies import v1_controller
+from osmia_agent.sensors.node_facts import NodeFacts, available_kinds
 from osmia_agent.sensors.policy_events import PolicyEvents
 from osmia_agent.sensors.policy_feed import PolicyFeed
-from osmia_agent.sensors.policy_sensor import NodeFacts, PolicySensor, available_kinds
+from osmia_agent.sensors.policy_sensor import PolicySensor
 from osmia_agent.sensors.symbols import Symbols
 from osmia_bpf.binary.place import host_root
 from osmia_bpf.function_ids import ids

@@ -6,7 +6,7 @@ room may import `sensors` and what is below it.
 
 from osmia_agent.policies.manager import GRPC, K8S, RESERVED, STATIC, Mode, PolicyManager
 from osmia_agent.sensors.policy_programs import HookCounts, HookState, HookStatus
-from osmia_agent.sensors.policy_sensor import (
+from osmia_agent.sensors.policy_status import (
     PolicyDetails,
     PolicyError,
     PolicyKey,

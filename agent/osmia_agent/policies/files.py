@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from osmia_agent.policies.manager import STATIC
-from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
+from osmia_agent.sensors.policy_status import PolicyError, PolicyKey, PolicyState
 from osmia_api.problems import format_path
 
 if TYPE_CHECKING:

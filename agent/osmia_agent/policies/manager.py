@@ -6,19 +6,15 @@ import threading
 from typing import TYPE_CHECKING, Literal
 
 from osmia_agent.kernel.compile_children import CompileError
-from osmia_agent.sensors.policy_sensor import (
-    PolicyDetails,
-    PolicyError,
-    PolicyKey,
-    skipped_status,
-)
+from osmia_agent.sensors.policy_status import PolicyDetails, PolicyError, PolicyKey, skipped_status
 from osmia_bpf.btf import BtfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from osmia_agent.sensors.policy_programs import HookCounts
-    from osmia_agent.sensors.policy_sensor import PolicySensor, PolicyStatus
+    from osmia_agent.sensors.policy_sensor import PolicySensor
+    from osmia_agent.sensors.policy_status import PolicyStatus
 
 STATIC = "static"
 """Domain of policies from files."""

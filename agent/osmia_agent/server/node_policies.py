@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osmia_agent.sensors.policy_sensor import PolicyKey
+    from osmia_agent.sensors.policy_status import PolicyKey
 
 Mode = Literal["enforce", "monitor"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from osmia_agent.gateway.link import Status
 from osmia_agent.sensors.policy_programs import HookState
-from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
+from osmia_agent.sensors.policy_status import PolicyError, PolicyKey, PolicyState
 from osmia_agent.server.calls import CallError, Method, refuse
 from osmia_events import messages
 

@@ -10,7 +10,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey
+from osmia_agent.sensors.policy_status import PolicyError, PolicyKey
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,9 @@ from osmia_agent.process.procfs import ProcFs
 from osmia_agent.process.scan import Scanner
 from osmia_agent.process.table import ProcessTable
 from osmia_agent.sensors.lifecycle import Origin
+from osmia_agent.sensors.node_facts import NodeFacts, available_kinds
 from osmia_agent.sensors.policy_events import PolicyEvents
-from osmia_agent.sensors.policy_sensor import NodeFacts, PolicySensor, available_kinds
+from osmia_agent.sensors.policy_sensor import PolicySensor
 from osmia_agent.sensors.symbols import Symbols
 
 TRACEFS = Path("/sys/kernel/tracing")

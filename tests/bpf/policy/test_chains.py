@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from osmia_agent.sensors.policy_sensor import PolicyError
+from osmia_agent.sensors.policy_status import PolicyError
 from osmia_bpf.headers import kernel_version
 
 SHARES_PLACES = kernel_version(os.uname().release) >= (6, 9)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.sensors.policy_sensor import PolicyError
+from osmia_agent.sensors.policy_status import PolicyError
 from osmia_events.model import (
     KprobeFile,
     KprobeLinuxBinprm,

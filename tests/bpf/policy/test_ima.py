@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.sensors.policy_sensor import PolicyError
+from osmia_agent.sensors.policy_status import PolicyError
 
 OWNER = 4242
 OPEN = """

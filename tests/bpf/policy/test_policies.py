@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.sensors.policy_sensor import PolicyError
+from osmia_agent.sensors.policy_status import PolicyError
 from osmia_bpf.btf import Btf
 from osmia_bpf.policy.check import check
 from osmia_bpf.policy.facts import KernelFacts

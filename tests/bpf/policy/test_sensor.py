@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey, PolicyState
+from osmia_agent.sensors.policy_status import PolicyError, PolicyKey, PolicyState
 from tests.bpf.policy.node import Node
 
 LSEEK = """

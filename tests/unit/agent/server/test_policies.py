@@ -11,7 +11,7 @@ import pytest
 
 from osmia_agent.gateway.link import Status
 from osmia_agent.sensors.policy_programs import HookState, HookStatus
-from osmia_agent.sensors.policy_sensor import (
+from osmia_agent.sensors.policy_status import (
     PolicyDetails,
     PolicyError,
     PolicyKey,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from osmia_agent.sensors.policy_sensor import PolicyError, PolicyKey
+from osmia_agent.sensors.policy_status import PolicyError, PolicyKey
 from osmia_agent.server.policy_store import PolicyStore
 
 if TYPE_CHECKING:
