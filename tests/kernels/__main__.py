@@ -57,9 +57,16 @@ def main(arguments: list[str]) -> int:
             return _run(machines, KERNELS[options.kernel], options, hardware, rest)
         kernels = selected(options.kernels)
         with ThreadPoolExecutor(options.jobs) as pool:
-            reports = list(
-                pool.map(lambda kernel: _test(machines, kernel, options, hardware, rest), kernels)
-            )
+            try:
+                reports = list(
+                    pool.map(
+                        lambda kernel: _test(machines, kernel, options, hardware, rest), kernels
+                    )
+                )
+            except KeyboardInterrupt:
+                # The threads wait for their guests, and this one for the threads.
+                machines.end()
+                raise
     print(report.table(reports))
     return 0 if all(each.good for each in reports) else 1
 

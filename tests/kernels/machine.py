@@ -23,6 +23,8 @@ from tests.kernels.kernel import boot_files
 from tests.kernels.rootfs import root_image
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from tests.kernels.cache import Cache
     from tests.kernels.kernel import Kernel
 
@@ -66,6 +68,16 @@ class Machines:
         self._hardware = hardware
         self._project = scratch / "project.ext4"
         self._making = threading.Lock()
+        self._booting = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
+
+    def end(self) -> None:
+        """End all guests, those of other threads, and let none begin any more."""
+        with self._booting:
+            self._ended = True
+            for qemu in self._running:
+                qemu.kill()
 
     def run(self, kernel: Kernel, job: Job, results: Path, terminal: Terminal) -> Outcome:
         """Run a job. What its command prints goes to `terminal` and to `results`/output.
@@ -106,14 +118,7 @@ class Machines:
     def _boot(self, command: list[str], limit_s: float, results: Path, terminal: Terminal) -> str:
         """Boot and wait for the end; return what ended it."""
         with (results / "qemu").open("wb") as errors, (results / "output").open("wb") as output:
-            qemu = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                # Where QEMU keeps what is written to the disks that stay as they are.
-                env={**os.environ, "TMPDIR": str(self._scratch)},
-            )
+            qemu = self._start(command, errors)
             assert qemu.stdout is not None
             timer = threading.Timer(limit_s, qemu.kill)
             timer.start()
@@ -124,12 +129,29 @@ class Machines:
                 status = qemu.wait()
             finally:
                 timer.cancel()
+                with self._booting:
+                    self._running.remove(qemu)
                 qemu.kill()
                 qemu.wait()
                 qemu.stdout.close()
         if status == -signal.SIGKILL:
             return f"it was ended after {limit_s:.0f} s"
         return f"it stopped by itself, QEMU's status was {status}"
+
+    def _start(self, command: list[str], errors: BinaryIO) -> subprocess.Popen[bytes]:
+        with self._booting:
+            if self._ended:
+                raise SetupError("ended before it began")
+            qemu = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                # Where QEMU keeps what is written to the disks that stay as they are.
+                env={**os.environ, "TMPDIR": str(self._scratch)},
+            )
+            self._running.add(qemu)
+        return qemu
 
 
 def _write_job(folder: Path, job: Job, kernel: Kernel, exchange: Path) -> None:
