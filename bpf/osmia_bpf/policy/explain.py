@@ -212,8 +212,17 @@ _RELATIONS = {
 def _relation(operator: str, values: list[str]) -> str:
     kind = operator.removeprefix("Not")
     relation = _RELATIONS.get(kind, kind)
-    negation = "it is not so that it " if kind != operator else ""
-    return f"{negation}{relation} {_listed(values, 'or')}".rstrip()
+    if kind != operator:
+        relation = _negated(relation)
+    return f"{relation} {_listed(values, 'or')}".rstrip()
+
+
+def _negated(relation: str) -> str:
+    verb, _, rest = relation.partition(" ")
+    if verb == "is":
+        return f"is not {rest}".rstrip()
+    infinitive = {"has": "have", "goes": "go"}.get(verb, verb.removesuffix("s"))
+    return f"does not {infinitive} {rest}".rstrip()
 
 
 def _among(operator: str, values: list[str]) -> str:

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from osmia_bpf.policy.check import check
 from tests.unit.bpf.policy.small_kernel import small_facts
 
@@ -53,6 +55,24 @@ def test_rarer_conditions_in_words(tmp_path):
     (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
     assert "argument 1 contains secret and (arg0 > 5) and the parent's binary is /bin/sh" in text
     assert "When the function returns, it sends signal 9" in text
+
+
+@pytest.mark.parametrize(
+    ("type_", "operator", "value", "words"),
+    [
+        ("string", "NotEqual", "/a", "argument 0 is not /a"),
+        ("string", "NotPrefix", "/a", "argument 0 does not begin with /a"),
+        ("int", "NotEqual", "7", "argument 0 is not 7"),
+    ],
+)
+def test_what_must_not_be_in_words(tmp_path, type_, operator, value, words):
+    selector = f"matchArgs: [{{index: 0, operator: {operator}, values: ['{value}']}}]"
+    policy = (
+        f"  kprobes:\n  - call: sys_lseek\n    args: [{{index: 0, type: {type_}}}]\n"
+        f"    selectors: [{{{selector}}}]\n"
+    )
+    (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
+    assert f"If {words}, it reports the call." in text
 
 
 def test_hot_places_are_warned_about(tmp_path):
