@@ -18,7 +18,7 @@ from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.chains import Chains, Member, Place
 from osmia_agent.kernel.loader import ProgramSet
 from osmia_bpf.binary.digests import has_one_of
-from osmia_bpf.binary.place import UserPlace
+from osmia_bpf.binary.place import UserPlace, in_root
 from osmia_bpf.policy.actions import ACTION_COUNTS, ActionNumber
 from osmia_bpf.policy.schema import HookSchema, PolicySchema
 from osmia_bpf.programs import ProgramKind
@@ -170,7 +170,7 @@ class PolicyPrograms:
             held.callback(close_all, attach(fd, program.kind, hook.targets))
 
     def _attach_user(self, fd: int, program: Program, hook: HookSchema) -> list[int]:
-        path = self._root / hook.name.lstrip("/")
+        path = in_root(self._root, hook.name)
         if hook.digests and not hook.any_digest:
             _check_digests(path, hook.digests)
         place = UserPlace(path, hook.targets[0], hook.address, hook.offset, hook.reference_counter)

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from osmia_bpf.binary.elf import ElfError, holds_code, offset_of_address
 from osmia_bpf.binary.library import library, quiet_library
 
+_MAX_LINKS = 40
+"""More the kernel does not follow either."""
+
 
 class PlaceError(Exception):
     """A place that is not there, or where no uprobe can be; the message names it."""
@@ -32,6 +35,37 @@ def host_root(procfs: Path) -> Path:
     """
     of_host = procfs / "1/root"
     return of_host if os.access(of_host / "usr", os.R_OK) else Path("/")
+
+
+def in_root(root: Path, path: str) -> Path:
+    """Return where a file is whose name holds for processes with another root.
+
+    Links are followed as those do; whoever opened `root`/`path` would follow those that begin with
+    a slash (as of /etc/alternatives) from a root of its own, to other files or to none.
+    """
+    found: list[str] = []
+    parts = path.split("/")[::-1]
+    links = 0
+    while parts:
+        part = parts.pop()
+        if part in {"", ".", "/"}:
+            continue
+        if part == "..":
+            del found[-1:]
+            continue
+        found.append(part)
+        try:
+            target = root.joinpath(*found).readlink()
+        except OSError:
+            continue  # no link, or not there: whoever opens it will see
+        links += 1
+        if links > _MAX_LINKS:
+            break
+        found.pop()
+        if target.is_absolute():
+            found.clear()
+        parts += target.parts[::-1]
+    return root.joinpath(*found)
 
 
 def code_offset(place: UserPlace) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osmia_bpf.binary.digests import has_one_of
-from osmia_bpf.binary.place import PlaceError, UserPlace, code_offset
+from osmia_bpf.binary.place import PlaceError, UserPlace, code_offset, in_root
 from osmia_bpf.policy.problems import HookError, Place
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def look_up(hook: ResolvedHook, model: Uprobe, at: int, root: Path) -> None:
     """Raise `HookError` if a uprobe could not be attached to its `at`th place."""
-    path = root / hook.name.lstrip("/")
+    path = in_root(root, hook.name)
     place = UserPlace(path, hook.targets[0], hook.address, hook.offset)
     here = Place(hook.path)
     if not path.is_file():

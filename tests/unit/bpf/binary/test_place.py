@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from osmia_bpf.binary.place import PlaceError, UserPlace, code_offset, host_root
+from osmia_bpf.binary.place import PlaceError, UserPlace, code_offset, host_root, in_root
 
 PYTHON = Path("/usr/bin/python3.11")
 
@@ -48,3 +48,28 @@ def test_the_root_of_process_1_or_else_ones_own(tmp_path):
     assert host_root(tmp_path) == Path("/")
     (tmp_path / "1/root/usr").mkdir(parents=True)
     assert host_root(tmp_path) == tmp_path / "1/root"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("/usr/bin/java", "opt/java/bin/java"),
+        ("usr/bin/java", "opt/java/bin/java"),
+        ("/bin/java", "opt/java/bin/java"),
+        ("/usr/bin/../bin/./java", "opt/java/bin/java"),
+        ("/../../opt/java/bin/java", "opt/java/bin/java"),
+        ("/opt/java/bin/up", "opt/java/bin/java"),
+        ("/opt/none", "opt/none"),
+        ("/opt/loop", "opt/loop"),
+    ],
+)
+def test_links_lead_where_they_do_for_processes_of_that_root(tmp_path, name, found):
+    for folder in ("usr/bin", "etc/alternatives", "opt/java/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "bin").symlink_to("usr/bin")
+    (tmp_path / "usr/bin/java").symlink_to("/etc/alternatives/java")
+    (tmp_path / "etc/alternatives/java").symlink_to("/opt/java/bin/java")
+    (tmp_path / "opt/java/bin/java").touch()
+    (tmp_path / "opt/java/bin/up").symlink_to("../../../../../../opt/java/bin/java")
+    (tmp_path / "opt/loop").symlink_to("loop")
+    assert in_root(tmp_path, name) == tmp_path / found
