@@ -16,12 +16,15 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osmia_api.kube.client import KubeClient
 from osmia_api.kube.connection import find_connection
 from tests.bench.agent_figures import Figure
+from tests.bench.bench_agent import records_of_container
+from tests.bench.measure import Case, paired
 from tests.bpf.agent import Agent, wait_until
 from tests.cluster.api_server import ApiServer, build
 from tests.containers.node import Node
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STARTS = int(os.environ.get("STARTS", "1000"))
+_PAIRS = 10
 _AT_ONCE = 8
 _LATE_S = 3.0
 _PODS = 250
@@ -47,6 +51,7 @@ _CALLING = (
 
 def figures() -> Iterator[Figure]:
     """Measure all."""
+    yield from _cost_of_an_event()
     server = ApiServer(build())
     with tempfile.TemporaryDirectory(prefix="osmia-bench-") as name, contextlib.closing(server):
         folder = Path(name)
@@ -69,6 +74,18 @@ def figures() -> Iterator[Figure]:
             time.sleep(2)
             grown = _resident_mb(agent) - before
             yield Figure(f"memory of {_PODS} pods of {_LABELS} labels", grown, "MB", 10)
+
+
+def _cost_of_an_event() -> Iterator[Figure]:
+    """What an event of a container costs, and what more where its pod is known."""
+    for written, what in ((False, "read and identified"), (True, "written to a file")):
+        alone = Case("alone", partial(records_of_container, written=written))
+        known = Case("known", partial(records_of_container, known=True, written=written))
+        pairs = paired(alone, known, _PAIRS)
+        cost = statistics.median(each for each, _ in pairs)
+        more = statistics.median(second - first for first, second in pairs)
+        yield Figure(f"an event {what}, without Kubernetes", cost, "µs")
+        yield Figure(f"an event {what}, more for its known pod", more, "µs")
 
 
 def _starts(node: Node, agent: Agent, *, late: bool) -> Iterator[Figure]:

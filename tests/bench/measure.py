@@ -45,6 +45,19 @@ def measure(case: Case, repetitions: int) -> Result:
     return Result(case.name, median, (rates[-1] - rates[0]) / median, case.target)
 
 
+def paired(first: Case, second: Case, pairs: int) -> list[tuple[float, float]]:
+    """Return how many microseconds of CPU a unit takes in each of two cases, run in turns.
+
+    What else the machine does falls on both alike: their difference is better than two medians'.
+    """
+    found = []
+    for number in range(pairs):
+        order = (first, second) if number % 2 else (second, first)
+        taken = {case.name: 1e6 / next(_rates(case, 1)) for case in order}
+        found.append((taken[first.name], taken[second.name]))
+    return found
+
+
 def _rates(case: Case, repetitions: int) -> Iterator[float]:
     for _ in range(repetitions):
         run = case.prepare()

@@ -22,12 +22,15 @@ def events_of(agent: Agent, container: Container) -> list[tuple[str, Any]]:
 
 
 def execs(agent: Agent, container: Container, binary: str | None = None) -> list[dict[str, Any]]:
-    """Return the processes of its exec events, in order; if one is named, of this binary."""
-    return [
-        body["process"]
-        for kind, body in events_of(agent, container)
-        if kind == "process_exec" and binary in (None, body["process"]["binary"])
+    """Return the processes of its exec events, in order; if one is named, of this binary.
+
+    runc's own are left out: it executes a copy of itself, at times in the container's cgroup.
+    """
+    found = [
+        body["process"] for kind, body in events_of(agent, container) if kind == "process_exec"
     ]
+    own = [each for each in found if not each["binary"].startswith("/dev/fd/")]
+    return [each for each in own if binary in (None, each["binary"])]
 
 
 def first_exec(agent: Agent, container: Container, binary: str | None = None) -> dict[str, Any]:

@@ -221,7 +221,7 @@ def _identify(image: ProcessImage, known: KnownContainer) -> None:
 def _of_process(known: KnownContainer, nspid: int, binary: str, arguments: str) -> Pod:
     pod = known.pod
     assert pod.container is not None
-    if any(is_probe(command, binary, arguments) for command in known.probes):
+    if known.probes and any(is_probe(command, binary, arguments) for command in known.probes):
         container = replace(pod.container, pid=nspid or None, maybe_exec_probe=True)
         return pod.replaced(container=container)
     return pod.with_container_pid(nspid) if nspid else pod
