@@ -15,7 +15,6 @@ from osmia_agent.sensors.policy_events import PolicyEvents
 from osmia_agent.sensors.policy_feed import PolicyFeed
 from osmia_agent.sensors.policy_sensor import PolicySensor
 from osmia_agent.sensors.symbols import Symbols
-from osmia_bpf.binary.place import host_root
 from osmia_bpf.function_ids import ids
 from osmia_bpf.policy.names import NAMESPACES
 
@@ -52,7 +51,7 @@ def policy_manager(
             table,
             clock,
             origin,
-            Symbols(procfs.path),
+            Symbols(procfs),
             ancestors=frozenset(settings.enable_ancestors),
             stack_addresses=settings.expose_stack_addresses,
         )
@@ -79,5 +78,5 @@ def node_facts(settings: Settings, procfs: ProcFs, compiler: CachedCompiler) -> 
         override_return="override_return" in features,
         btf_path=btf_path(settings),
         cgroup_v1_controller=v1_controller(procfs.path),
-        root=host_root(procfs.path),
+        root=procfs.host_files(),
     )

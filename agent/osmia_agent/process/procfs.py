@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from osmia_agent.process.cgroups import CgroupPlace, place_of_file
 from osmia_agent.process.chunks import MAX_STRING_BYTES
+from osmia_bpf.binary.place import host_root
 from osmia_bpf.records import Credentials, Namespaces
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NO_AUID = 0xFFFFFFFF
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -27,6 +26,7 @@ _INIT = 1
 _INITIAL_PID_NAMESPACE = 0xEFFFFFFC
 _KERNEL_THREADS = 2
 _READ_BYTES = 65536
+_MAX_MAPS_BYTES = 16 << 20
 _STATUS_LINE = re.compile(rb"^(Uid|Gid|NSpid|CapInh|CapPrm|CapEff):\t(.*)$", re.MULTILINE)
 _NAMESPACE_LINK = re.compile(rb"\w+:\[(\d{1,10})\]")
 
@@ -127,6 +127,10 @@ class ProcFs:
             " there before the agent are unknown: mount the host's /proc"
         )
 
+    def host_files(self) -> Path:
+        """Return where the host's files are."""
+        return host_root(self.path)
+
     def executable(self, tgid: int) -> bytes:
         """Read the path of the executable file."""
         return self._link(tgid, b"exe")
@@ -142,6 +146,10 @@ class ProcFs:
     def environment(self, tgid: int) -> bytes:
         """Read the environment area: at most one byte more than the bound."""
         return self._read(tgid, b"environ", MAX_STRING_BYTES + 1)
+
+    def maps(self, tgid: int) -> bytes:
+        """Read what a process has mapped, and where."""
+        return self._read(tgid, b"maps", _MAX_MAPS_BYTES)
 
     def place(self, tgid: int) -> CgroupPlace:
         """Read in which containers a process is."""
@@ -190,6 +198,10 @@ class ForeignProcFs(ProcFs):
     def tgids(self) -> list[int]:
         """Return none."""
         return []
+
+    def host_files(self) -> Path:
+        """Return what the agent sees itself: process 1 of there may be in a container."""
+        return Path("/")
 
     def _link(self, tgid: int, name: bytes) -> bytes:  # noqa: ARG002 - the signature of what it replaces
         return b""

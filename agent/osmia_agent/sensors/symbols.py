@@ -7,7 +7,12 @@ from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from osmia_agent.process.text import text
+
+if TYPE_CHECKING:
+    from osmia_agent.process.procfs import ProcFs
 
 KALLSYMS = Path("/proc/kallsyms")
 
@@ -31,7 +36,7 @@ def _address(function: tuple[int, bytes]) -> int:
 class Symbols:
     """The kernel's symbols, read when they are first asked for, and `/proc/PID/maps`."""
 
-    def __init__(self, procfs: Path = Path("/proc"), kallsyms: Path = KALLSYMS) -> None:
+    def __init__(self, procfs: ProcFs, kallsyms: Path = KALLSYMS) -> None:
         self._procfs = procfs
         self._kallsyms = kallsyms
 
@@ -67,14 +72,12 @@ class Symbols:
 
     def user(self, tgid: int, address: int) -> tuple[str, int]:
         """Return file and offset in it of a process's code, as far as it still runs."""
-        try:
-            with (self._procfs / str(tgid) / "maps").open(errors="replace") as file:
-                for line in file:
-                    span, _, offset, _, _, *path = line.split(maxsplit=5)
-                    low, _, high = span.partition("-")
-                    if int(low, 16) <= address < int(high, 16):
-                        where = path[0].rstrip("\n") if path else ""
-                        return where, address - int(low, 16) + int(offset, 16)
-        except (OSError, ValueError):
-            pass
+        for line in text(self._procfs.maps(tgid)).split("\n"):
+            try:
+                span, _, offset, _, _, *path = line.split(maxsplit=5)
+                low, high = (int(each, 16) for each in span.split("-"))
+                if low <= address < high:
+                    return path[0] if path else "", address - low + int(offset, 16)
+            except ValueError:
+                break  # cut off, or nothing that the kernel writes
         return "", 0

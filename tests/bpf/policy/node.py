@@ -51,7 +51,7 @@ class Node:
         self.sensor = PolicySensor(self.compiler, self.facts, procfs, ring_size)
         # Without a base sensor nothing more will be known of a process.
         self.sink = PolicyEvents(
-            *(self.sensor.known, self.table, clock, Origin("node"), Symbols()),
+            *(self.sensor.known, self.table, clock, Origin("node"), Symbols(procfs)),
             stack_addresses=True,
             early_s=0,
         )

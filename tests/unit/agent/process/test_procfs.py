@@ -157,3 +157,11 @@ def test_one_that_is_foreign_tells_of_nobody():
     assert (foreign.stat(me), foreign.status(me)) == (None, None)
     assert (foreign.executable(me), foreign.arguments(me), foreign.cwd(me)) == (b"", b"", b"")
     assert set(foreign.namespaces(me)) == {0}
+    assert b"r-xp" in real.maps(me)
+    assert foreign.maps(me) == b""
+
+
+def test_files_of_the_host_are_those_that_its_process_1_sees(tmp_path):
+    (tmp_path / "1/root/usr").mkdir(parents=True)
+    assert ProcFs(tmp_path).host_files() == tmp_path / "1/root"
+    assert ForeignProcFs(tmp_path).host_files() == Path("/")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from osmia_agent.process.procfs import ProcFs
 from osmia_agent.sensors import policy_events
 from osmia_agent.sensors.lifecycle import Origin
 from osmia_agent.sensors.policy_events import KnownPolicy, PolicyEvents
@@ -60,7 +61,7 @@ def hook(section="kprobes", name="do_thing", **more):
 def sink(*hooks, **options):
     policies = {1: KnownPolicy("mine", hooks)}
     clock = SimpleNamespace(of_monotonic=lambda ktime: ktime + 1000)
-    symbols = Symbols(Path("/none"), Path("/none"))
+    symbols = Symbols(ProcFs(Path("/none")), Path("/none"))
     return PolicyEvents(policies, Table(), clock, Origin("node", "cluster"), symbols, **options)
 
 

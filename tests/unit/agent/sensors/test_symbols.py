@@ -1,3 +1,4 @@
+from osmia_agent.process.procfs import ForeignProcFs, ProcFs
 from osmia_agent.sensors.symbols import Symbols
 
 KALLSYMS = """\
@@ -17,7 +18,7 @@ def symbols(folder):
     kallsyms.write_text(KALLSYMS)
     (folder / "42").mkdir()
     (folder / "42" / "maps").write_text(MAPS)
-    return Symbols(folder, kallsyms)
+    return Symbols(ProcFs(folder), kallsyms)
 
 
 def test_functions_of_the_kernel(tmp_path):
@@ -32,8 +33,8 @@ def test_functions_of_the_kernel(tmp_path):
 def test_addresses_that_are_hidden(tmp_path):
     kallsyms = tmp_path / "hidden"
     kallsyms.write_text("0000000000000000 T first\n")
-    assert Symbols(tmp_path, kallsyms).kernel(1 << 63) == ("", 0)
-    assert Symbols(tmp_path, tmp_path / "none").kernel(1 << 63) == ("", 0)
+    assert Symbols(ProcFs(tmp_path), kallsyms).kernel(1 << 63) == ("", 0)
+    assert Symbols(ProcFs(tmp_path), tmp_path / "none").kernel(1 << 63) == ("", 0)
 
 
 def test_places_in_files_of_a_process(tmp_path):
@@ -42,3 +43,12 @@ def test_places_in_files_of_a_process(tmp_path):
     assert found.user(42, 0x7F000001) == ("", 1)
     assert found.user(42, 0x99) == ("", 0)
     assert found.user(43, 0x55000010) == ("", 0)
+    assert Symbols(ForeignProcFs(tmp_path)).user(42, 0x55000010) == ("", 0)
+
+
+def test_what_makes_no_sense_is_no_place(tmp_path):
+    found = symbols(tmp_path)
+    (tmp_path / "42" / "maps").write_text("55000000-550020")
+    assert found.user(42, 0x55000010) == ("", 0)
+    (tmp_path / "42" / "maps").write_text("x")
+    assert found.user(42, 0x55000010) == ("", 0)
