@@ -57,6 +57,40 @@ def test_container(agent, hierarchy):
     ]
 
 
+UID = "0f1e2d3c_4b5a_6978_8796_a5b4c3d2e1f0"
+STATIC = "d8a8dcd37ab4f5c9a1c1f4b0e6a7d3c2"
+NAMED = [
+    f"docker-{ID}.scope",
+    f"kubepods-pod{UID}.slice/cri-containerd-{ID}.scope",
+    f"kubepods-burstable-pod{STATIC}.slice/crio-{ID}.scope/container",
+    f"pod{UID.replace('_', '-')}/crio-{ID}",
+    f"kubepods-besteffort-pod{UID}.slice:cri-containerd:{ID}",
+    f"machine-libpod_pod_{INNER}.slice/libpod-{ID}.scope/container",
+    f"docker-{INNER}.scope/kubelet.slice/kubelet-pod{UID}.slice/cri-containerd-{ID}.scope",
+    f"{INNER}/kubepods/besteffort/pod{STATIC}/{ID}",
+    ("p" * 182 + ":cri-cont:" + ID)[-255:],
+]
+NOT_NAMED = [
+    f"crio-conmon-{ID}.scope",
+    f"machine-libpod_pod_{INNER}.slice/libpod-conmon-{ID}.scope",
+    f"app-{ID}.service",
+    f"kubepods-pod{UID}.slice",
+    f"pod{STATIC}",
+    ID[:63],
+]
+
+
+@pytest.mark.parametrize("hierarchy", HIERARCHIES, ids=[each.name for each in HIERARCHIES])
+def test_names_as_runtimes_write_them(agent, hierarchy):
+    shown = {}
+    for name in (*NAMED, *NOT_NAMED):
+        with cgroup(hierarchy / f"osmia-names-{agent.pid}" / name, hierarchy) as folder:
+            pid = run_in(folder)
+        execs, _ = agent.life(pid)
+        shown[name] = execs[-1]["process"].get("docker")
+    assert shown == dict.fromkeys(NAMED, ID[:31]) | dict.fromkeys(NOT_NAMED)
+
+
 @pytest.mark.parametrize("hierarchy", HIERARCHIES, ids=[each.name for each in HIERARCHIES])
 def test_container_that_was_there_before(tmp_path, bpf_lib, hierarchy):
     nested = hierarchy / f"osmia-test-before-{hierarchy.name}" / ID / "init.scope"
