@@ -12,6 +12,8 @@ import pytest
 from osmia_agent.kernel import compile_children
 from osmia_agent.kernel.compile_children import CompileChildren, CompileError
 from osmia_agent.kernel.compiler import Job
+from osmia_agent.sensors.policy_programs import schema_of
+from osmia_bpf.btf import Btf, Kind
 from osmia_bpf.policy.recipe import PolicyRecipe
 from osmia_bpf.programs import BaseSensorOptions, ProgramKind
 from tests.bpf.agent import wait_until
@@ -119,3 +121,22 @@ def test_a_job_that_takes_too_long_is_told(monkeypatch, children):
     with pytest.raises(CompileError, match=r"more than 0\.05 s"):
         children.compile([policy("/a")])
     assert not children_of()
+
+
+def test_functions_without_types_are_known(children):
+    types = Btf.read()
+    symbol = next(
+        name
+        for line in Path("/proc/kallsyms").read_text().splitlines()
+        for _, kind, name, *_ in [line.split()]
+        if kind in "tT" and name.isidentifier() and types.find(name, Kind.FUNC) is None
+    )
+    text = (
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: symbol}\n"
+        f"spec: {{kprobes: [{{call: {symbol}, syscall: false}}, {{call: none, syscall: false}}]}}"
+    )
+    job = Job(recipe=PolicyRecipe(text=text), kinds=(ProgramKind.KPROBE,))
+    [compiled] = children.compile([job])
+    schema = schema_of(compiled)
+    assert [hook.targets for hook in schema.hooks] == [(symbol,)]
+    assert [problem.message for problem in schema.problems] == ["this kernel has no function none"]

@@ -24,6 +24,7 @@ from osmia_agent.kernel.compiler import Job
 from osmia_agent.kernel.landlock import read_only_below
 from osmia_bpf.btf import Btf, BtfError
 from osmia_bpf.headers import write_stub_tree
+from osmia_bpf.policy.facts import KALLSYMS, MODULES, keep_open
 from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Source
 
 _INSTRUCTION_BYTES = 8
@@ -107,8 +108,10 @@ def _leave_proc() -> None:
     """Give up /proc, of which bcc reads one file: all symbols of the kernel, anew for each source.
 
     That takes four times as long as all the rest, and is for nothing: what bcc looks for there,
-    whether the kernel has certain helpers, does not depend on it as our sources name them.
+    whether the kernel has certain helpers, does not depend on it as our sources name them. What our
+    own passes read there is opened before.
     """
+    keep_open(KALLSYMS, MODULES)
     with contextlib.suppress(OSError):  # a kernel without Landlock: it takes longer
         read_only_below(path for path in Path("/").iterdir() if path.name != "proc")
 

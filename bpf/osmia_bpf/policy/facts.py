@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,7 @@ class KernelFacts:
         Empty where they cannot be read.
         """
         try:
-            loaded = [line.split()[0] for line in self.modules.read_text().splitlines()]
+            loaded = [line.split()[0] for line in _text(self.modules).splitlines()]
         except OSError:
             loaded = []
         return _functions(self.kallsyms, tuple(loaded))
@@ -161,11 +162,29 @@ class KernelFacts:
         return self.btf.enumerator("bpf_func_id", "BPF_FUNC_get_current_task_btf") is not None
 
 
+_kept: dict[Path, FileIO] = {}
+
+
+def keep_open(*files: Path) -> None:
+    """Let files of the kernel be read later by a process that gives up the right to open them."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            _kept[file] = FileIO(file)
+
+
+def _text(file: Path) -> str:
+    kept = _kept.get(file)
+    if kept is None:
+        return file.read_text()
+    kept.seek(0)  # from where the kernel tells all anew
+    return kept.readall().decode()
+
+
 @lru_cache(maxsize=1)
 def _functions(kallsyms: Path, _modules: tuple[str, ...]) -> frozenset[str]:
     """Read the names of functions; anew when modules have come or gone."""
     try:
-        text = kallsyms.read_text()
+        text = _text(kallsyms)
     except OSError:
         return frozenset()
     return frozenset(

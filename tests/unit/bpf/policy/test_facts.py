@@ -1,7 +1,7 @@
 import pytest
 
 from osmia_bpf.btf import Kind
-from osmia_bpf.policy.facts import FormatField, KernelFacts, parse_format
+from osmia_bpf.policy.facts import FormatField, KernelFacts, keep_open, parse_format
 from tests.unit.bpf.btf_builder import BtfBuilder
 from tests.unit.bpf.policy.small_kernel import FORMAT, small_facts
 
@@ -44,6 +44,21 @@ def test_functions_come_from_types_and_symbols(tmp_path):
     assert facts.has_function("only_a_symbol")
     assert not facts.has_function("data")
     assert facts.traceable == ("ksys_read", "ksys_write", "other")
+
+
+def test_functions_are_known_to_who_may_not_open_the_files_any_more(tmp_path):
+    facts = small_facts(tmp_path, modules=tmp_path / "modules")
+    facts.modules.write_text("")
+    symbols = facts.kallsyms.read_text()
+    keep_open(facts.kallsyms, facts.modules, tmp_path / "none")
+    for file in (facts.kallsyms, facts.modules):
+        file.rename(tmp_path / f"{file.name}.gone")
+    assert facts.has_function("only_a_symbol")
+    assert not facts.has_function("of_a_module")
+    # A module comes.
+    (tmp_path / "kallsyms.gone").write_text(f"{symbols}ffff0030 t of_a_module [mod]\n")
+    (tmp_path / "modules.gone").write_text("mod 1 0 - Live 0x0\n")
+    assert facts.has_function("of_a_module")
 
 
 def kernel_types(folder, *functions):
