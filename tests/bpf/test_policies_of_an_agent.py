@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from osmia_agent.kernel.probe import probe
 from tests.bpf.agent import Agent, wait_until
 
 PYTHON = os.path.realpath(sys.executable)
@@ -60,6 +61,36 @@ def test_a_tracepoint_from_a_file(tmp_path, bpf_lib, policy_dir):
             *(("process_tracepoint", f"/osmia-test/{n}") for n in range(3)),
             ("process_exit", ""),
         ]
+
+
+STACKS = """
+apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: stacks}
+spec:
+  kprobes:
+  - call: sys_access
+    selectors: [{matchActions: [{action: Post, kernelStackTrace: true, userStackTrace: true}]}]
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--expose-stack-addresses",)])
+def test_addresses_of_stacks_are_told_when_asked_for(tmp_path, bpf_lib, policy_dir, options):
+    if not {"fentry", "kprobes"} & {each.name for each in probe() if each.available}:
+        pytest.skip("this kernel has no fentry, kprobes")
+    (policy_dir / "stacks.yaml").write_text(STACKS)
+    code = "import os; os.access('/osmia-test', 0); input()"
+    with Agent(tmp_path, bpf_lib, "--tracing-policy-dir", policy_dir, *options) as agent:
+        # It stays: whose code an address is, is read of a living process.
+        process = subprocess.Popen([PYTHON, "-S", "-c", code], stdin=subprocess.PIPE)
+        with process:
+            calls = wait_until(lambda: agent.of_pid(process.pid, "process_kprobe"), what="a call")
+            process.communicate(b"\n")
+    body = calls[-1]
+    assert any("sys_access" in entry["symbol"] for entry in body["kernel_stack_trace"])
+    assert any("libc" in entry.get("module", "") for entry in body["user_stack_trace"])
+    for entry in (*body["kernel_stack_trace"], *body["user_stack_trace"]):
+        assert ("address" in entry) == bool(options)
 
 
 UPROBE = """

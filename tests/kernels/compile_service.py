@@ -35,7 +35,7 @@ _JOBS_PER_WORKER = 200
 """Then a new one: what bcc keeps for each module adds up."""
 
 _WORKER = """
-mount --bind "$1/btf" /sys/kernel/btf/vmlinux &&
+mount --bind "$1/btf" /sys/kernel/btf &&
 mount --bind "$1/kallsyms" /proc/kallsyms &&
 mount --bind "$1/tracing" /sys/kernel/tracing &&
 exec "$2" -m tests.kernels.compile_worker "$1/uname"

@@ -18,8 +18,8 @@ PORT = "/dev/osmia-compile"
 LOCK = Path("/run/osmia-compile.lock")
 REAL = Path("/run/real_compile_child.py")
 CHUNK = 30000  # The driver hands on up to 32 KiB as one piece: a killed child leaves no half ones.
+BTF = Path("/sys/kernel/btf")
 FACTS = {
-    "btf": Path("/sys/kernel/btf/vmlinux"),
     "kallsyms": Path("/proc/kallsyms"),
     "tracing/available_filter_functions": Path("/sys/kernel/tracing/available_filter_functions"),
 }
@@ -51,6 +51,8 @@ def facts():
     """Return an archive of what compiling depends on."""
     packed = io.BytesIO()
     paths = dict(FACTS)
+    # Those of the modules as well that are loaded.
+    paths |= {f"btf/{path.name}": path for path in BTF.iterdir()}
     for path in EVENTS.glob("*/*/format"):
         paths[f"tracing/events/{path.relative_to(EVENTS)}"] = path
     contents = {name: path.read_bytes() for name, path in paths.items()}
@@ -75,7 +77,7 @@ def main():
         if not line.isspace():
             batch += line
             continue
-        if batch.count(f'"{FACTS["btf"]}"'.encode()) < len(batch.splitlines()):
+        if batch.count(f'"{BTF / "vmlinux"}"'.encode()) < len(batch.splitlines()):
             status = subprocess.run([sys.executable, REAL], input=batch, check=False).returncode
         else:
             status, said = ask(b"J", batch)
