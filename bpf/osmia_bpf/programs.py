@@ -40,6 +40,14 @@ class ProgramKind(StrEnum):
     TAIL_CALL = "tail_call"
 
 
+CHAINABLE = frozenset(
+    {ProgramKind.FENTRY, ProgramKind.FEXIT, ProgramKind.MODIFY_RETURN, ProgramKind.LSM}
+)
+"""Kinds of which a function takes but few programs, so that further ones hang on to one another."""
+CHAIN_MARK = 0x6E6961686320666F
+"""Stands in bytecode for the map through which a program calls the one behind it."""
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """One function of the source that becomes a program of its own."""
 
@@ -53,10 +61,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """The type id of the target; 0 for kprobes and tail calls."""
     caller_kind: ProgramKind | None = None
     """Of a tail call: what kind of program calls it."""
-    successor: str = ""
-    """A map through which it calls the program that follows it; empty if none can."""
+    chain: str = ""
+    """The program that is attached, where it and what it calls end in a mark that the loader can
+    make a call of the program behind it (c/policy/chain.h)."""
     tail_calls: int = 0
-    """How many calls one run of it makes at most, besides that of its successor."""
+    """How many a run of it makes at most, besides that one."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list
     Returns the descriptors that hold it there. Raises `BpfError`; then it is attached nowhere.
     """
     if kind in BY_BTF:
-        return [bpf.open_raw_tracepoint(program_fd)]
+        return [attach_bound(program_fd)]
     if kind is ProgramKind.KPROBE_MULTI:
         return [_kprobe_multi(program_fd, targets)]
     held: list[int] = []
@@ -59,6 +59,23 @@ def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list
         close_all(held)
         raise
     return held
+
+
+def attach_bound(program_fd: int) -> int:
+    """Attach a program to what it was loaded for; return the descriptor that holds it there.
+
+    Raises `BpfError`, with E2BIG where a function has as many programs as it can.
+    """
+    try:
+        return bpf.open_raw_tracepoint(program_fd)
+    except BpfError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise BpfError(
+            errno.E2BIG,
+            "the function has all the programs that the kernel lets it have by fentry, fexit, "
+            "fmod_ret and LSM: 38, those of other tools included",
+        ) from None
 
 
 def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[int]:

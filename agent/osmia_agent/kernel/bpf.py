@@ -12,15 +12,11 @@ import os
 import platform
 import struct
 import sys
-import time
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
 
 _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
-_MEMBARRIER_NUMBERS = {"x86_64": 324, "aarch64": 283, "riscv64": 283, "s390x": 356, "ppc64le": 365}
-_MEMBARRIER_GLOBAL = 1
-_NO_PROGRAM_RUNS_LONGER_S = 0.1
 _NAME_BYTES = 16
 _PROBE_READ_KERNEL = 113  # the helper
 _LOG_BYTES = 1 << 20
@@ -50,6 +46,7 @@ class MapType(IntEnum):
     ARRAY = 2
     PROG_ARRAY = 3
     PERCPU_ARRAY = 6
+    ARRAY_OF_MAPS = 12
     RINGBUF = 27
 
 
@@ -136,12 +133,19 @@ def possible_cpus() -> int:
 
 
 def create_map(
-    map_type: int, name: str, key_size: int, value_size: int, max_entries: int, flags: int = 0
+    map_type: int,
+    name: str,
+    key_size: int,
+    value_size: int,
+    max_entries: int,
+    flags: int = 0,
+    *,
+    inner_fd: int = 0,
 ) -> int:
-    """Create a map and return its descriptor."""
+    """Create a map and return its descriptor; `inner_fd` is a map like those that it will hold."""
     attributes = struct.pack(
         "=6II16s",
-        *(map_type, key_size, value_size, max_entries, flags, 0, 0),
+        *(map_type, key_size, value_size, max_entries, flags, inner_fd, 0),
         _name(name),
     )
     return _bpf(_Command.MAP_CREATE, attributes, f"map {name} of {max_entries} entries")
@@ -270,15 +274,3 @@ def recursion_misses(program_fd: int) -> int:
     attributes = struct.pack("=IIQ", program_fd, _INFO_BYTES, ctypes.addressof(info))
     _bpf(_Command.OBJ_GET_INFO_BY_FD, attributes, "program info")
     return int.from_bytes(info.raw[_RECURSION_MISSES_AT:][:8], sys.byteorder)
-
-
-def wait_for_running_programs() -> None:
-    """Return when all programs that run now have ended, but those that may sleep.
-
-    The kernel has no command for it; membarrier(2) waits for a grace period of RCU, within which
-    programs run. Where it does not do so, as with processors without a tick (nohz_full), this waits
-    for much longer than any program runs.
-    """
-    number = _MEMBARRIER_NUMBERS[platform.machine()]
-    if _libc.syscall(number, _MEMBARRIER_GLOBAL, 0, 0) < 0:
-        time.sleep(_NO_PROGRAM_RUNS_LONGER_S)

@@ -1,55 +1,64 @@
 """Chains of programs: many share one of the few places that a function has for programs.
 
-The place holds a root of a few instructions, which calls the first program of a chain; each program
-calls the one behind it, through a map of its own with one entry. So to put a program into a chain,
-or to take it out, is to write one entry: no call goes by the others meanwhile. The kernel lets one
-run make `MAX_TAIL_CALLS` calls. What each program may need is known, so a chain takes as many
-programs as surely fit; then there is a further one.
+A trampoline takes 38 programs (BPF_MAX_TRAMP_LINKS in the kernel's include/linux/bpf.h), by fentry,
+fexit, fmod_ret and LSM together. So the first few of ours at a function have places of their own;
+the others hang on to one another. In one place is a root of a few instructions, which calls the
+first program of its chain; each program calls the one behind it, through a map of its own with one
+entry. To put a program into a chain, or to take it out, is to write one entry: no call goes by the
+others meanwhile. A program that gives a verdict calls nobody, as in the trampoline itself the first
+verdict ends the matter.
+
+The kernel lets one run make `MAX_TAIL_CALLS` calls. What each program may need at most is known, so
+a chain takes as many as surely fit; then there is a further one.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import struct
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from osmia_agent.kernel import bpf
+from osmia_agent.kernel.attach import attach_bound
 from osmia_agent.kernel.bpf import BpfError, MapType
-from osmia_agent.kernel.loader import attach_types
+from osmia_agent.kernel.loader import attach_types, tail_call
 
 if TYPE_CHECKING:
-    from osmia_bpf.programs import ProgramKind
+    from osmia_bpf.programs import Program
 
+OWN_PLACES = 8
+"""How many programs at a function have places of their own."""
 MAX_TAIL_CALLS = 32
+"""Of some kernels 33."""
 
 _KEY = bytes(4)
-
-
-class Place(NamedTuple):
-    """A function, and how programs are attached to it."""
-
-    kind: ProgramKind
-    btf_id: int
+_GO_ON = struct.pack("=BBHiBBHi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)  # r0 = 0; exit
 
 
 @dataclass(eq=False)
 class Member:
-    """A program in a chain."""
+    """A program that is to be in chains: loaded with this map, it calls the one behind it."""
 
-    program_fd: int
     successor_fd: int
-    """Of the map through which it calls the one behind it."""
     tail_calls: int
     """What it may need, with the call of itself."""
+    program_fd: int = -1
+    chain: _Chain | None = None
+    """Where it is."""
     missed_before: int = 0
-    """Runs of the root that were missed before it came."""
+    """Runs that the chain's root had missed when it came."""
+    missed: int = 0
+    """Runs that it missed in chains where it was."""
 
 
 @dataclass(eq=False)
 class _Chain:
-    place: Place
+    program: Program
+    """One like those that it is for."""
     map_fd: int = -1
     root_fd: int = -1
     link_fd: int = -1
@@ -57,35 +66,41 @@ class _Chain:
 
     def __post_init__(self) -> None:
         """Attach an empty chain. Raises `BpfError`, with E2BIG where there is no place left."""
-        program_type, attach_type = attach_types(self.place.kind)
+        program_type, attach_type = attach_types(self.program.kind)
         try:
-            self.map_fd = bpf.create_map(MapType.PROG_ARRAY, "chain", 4, 4, 1)
+            self.map_fd = _program_map()
             self.root_fd = bpf.load_program(
-                *(program_type, "chain_root", root_code(self.map_fd)),
+                *(program_type, "chain_root", tail_call(self.map_fd) + _GO_ON),
                 attach_type=attach_type,
-                btf_id=self.place.btf_id,
+                btf_id=self.program.btf_id,
             )
-            self.link_fd = bpf.open_raw_tracepoint(self.root_fd)
+            self.link_fd = attach_bound(self.root_fd)
         except BpfError:
             self.close()
             raise
 
-    @property
-    def room(self) -> int:
-        return MAX_TAIL_CALLS - sum(member.tail_calls for member in self.members)
+    def has_room_for(self, program: Program, member: Member) -> bool:
+        return (
+            self.program.kind is program.kind
+            and self.program.btf_id == program.btf_id
+            and sum(each.tail_calls for each in self.members) + member.tail_calls <= MAX_TAIL_CALLS
+        )
 
     def append(self, member: Member) -> None:
-        # What it called when it was in a chain before.
-        _call(member.successor_fd, None)
         member.missed_before = bpf.recursion_misses(self.root_fd)
-        _call(self._caller(len(self.members)), member.program_fd)
+        _write(self._caller(len(self.members)), member)
+        member.chain = self
         self.members.append(member)
 
     def remove(self, member: Member) -> None:
         at = self.members.index(member)
-        behind = self.members[at + 1].program_fd if at + 1 < len(self.members) else None
-        _call(self._caller(at), behind)
+        _write(self._caller(at), self.members[at + 1] if at + 1 < len(self.members) else None)
+        member.missed += self.missed(member)
+        member.chain = None
         del self.members[at]
+
+    def missed(self, member: Member) -> int:
+        return bpf.recursion_misses(self.root_fd) - member.missed_before
 
     def _caller(self, at: int) -> int:
         return self.members[at - 1].successor_fd if at else self.map_fd
@@ -97,68 +112,96 @@ class _Chain:
 
 
 class Chains:
-    """All chains of a node. One thread at a time."""
+    """All chains of a node, and who needs none. One thread at a time."""
 
     def __init__(self) -> None:
-        self._chains: dict[Place, list[_Chain]] = {}
+        self._with_place: Counter[int] = Counter()
+        """Programs by the type id of their function."""
+        self._chains: list[_Chain] = []
+        self._fence_fd = -1
 
-    def add(self, place: Place, member: Member) -> None:
-        """Let a program run at a place. Raises `BpfError`, with E2BIG where no more can."""
-        chains = self._chains.setdefault(place, [])
-        chain = next((chain for chain in chains if chain.room >= member.tail_calls), None)
-        if chain is None:
-            try:
-                chain = _Chain(place)
-            finally:
-                if not chains and chain is None:
-                    del self._chains[place]
-            chains.append(chain)
-        chain.append(member)
+    def join(self, program: Program) -> Member | None:
+        """Return what a program is to be loaded with; None if it has a place of its own.
 
-    def remove(self, place: Place, member: Member) -> None:
-        """Let a program run there no more; the others are not disturbed.
-
-        Returns when no run is within it: each still goes on to the next, through a map that its
-        owner is about to close, which empties it.
+        `leave` gives either back. Raises `BpfError` if there can be no further map.
         """
-        chain = self._of(place, member)
-        chain.remove(member)
-        bpf.wait_for_running_programs()
-        if not chain.members:
+        if self._with_place[program.btf_id] >= OWN_PLACES:
+            return Member(_program_map(), 1 + program.tail_calls)
+        self._with_place[program.btf_id] += 1
+        return None
+
+    def leave(self, program: Program, member: Member | None) -> None:
+        """Forget a program, which is attached no more."""
+        if member is None:
+            self._with_place[program.btf_id] -= 1
+        else:
+            os.close(member.successor_fd)
+
+    def attach(self, program: Program, program_fd: int, member: Member) -> None:
+        """Let a program run. Raises `BpfError`, with E2BIG where no more can."""
+        member.program_fd = program_fd
+        chain = next((each for each in self._chains if each.has_room_for(program, member)), None)
+        if chain is None:
+            chain = _Chain(program)
+            self._chains.append(chain)
+        try:
+            chain.append(member)
+        finally:
+            self._drop_empty()
+
+    def detach(self, member: Member) -> None:
+        """Let a program run no more, if it does; the others are not disturbed.
+
+        Returns when no run is within it: each still goes on to the one behind it.
+        """
+        if member.chain is None:
+            return
+        member.chain.remove(member)
+        self._drop_empty()
+        self._wait_for_runs()
+        _write(member.successor_fd, None)
+
+    def close(self) -> None:
+        """Release what is left when all programs have gone."""
+        if self._fence_fd >= 0:
+            os.close(self._fence_fd)
+            self._fence_fd = -1
+
+    def _drop_empty(self) -> None:
+        for chain in [chain for chain in self._chains if not chain.members]:
             chain.close()
-            self._chains[place].remove(chain)
-            if not self._chains[place]:
-                del self._chains[place]
+            self._chains.remove(chain)
 
-    def missed(self, place: Place, member: Member) -> int:
-        """Return how often a program was not run because its chain was running already."""
-        return bpf.recursion_misses(self._of(place, member).root_fd) - member.missed_before
+    def _wait_for_runs(self) -> None:
+        """Return when all programs have ended that run now.
 
-    def _of(self, place: Place, member: Member) -> _Chain:
-        return next(chain for chain in self._chains[place] if member in chain.members)
-
-
-def root_code(map_fd: int) -> bytes:
-    """Return the program that calls entry 0 of a map, and else lets the function go on.
-
-    r1 stays the context: r2 = map; r3 = 0; call tail_call; r0 = 0; exit.
-    """
-    order = sys.byteorder
-    return b"".join(
-        (
-            b"\x18\x12\0\0" + map_fd.to_bytes(4, order) + bytes(8),
-            b"\xb7\x03\0\0" + bytes(4),
-            b"\x85\0\0\0" + (12).to_bytes(4, order),
-            b"\xb7\0\0\0" + bytes(4),
-            b"\x95\0\0\0" + bytes(4),
-        )
-    )
+        bpf(2) has no command for it; but whoever changes a map of maps is promised that no program
+        sees the old one any more.
+        """
+        inner_fd = bpf.create_map(MapType.ARRAY, "fence_inner", 4, 4, 1)
+        try:
+            if self._fence_fd < 0:
+                self._fence_fd = bpf.create_map(
+                    MapType.ARRAY_OF_MAPS, "fence", 4, 4, 1, inner_fd=inner_fd
+                )
+            bpf.update(self._fence_fd, _KEY, inner_fd.to_bytes(4, sys.byteorder))
+        finally:
+            os.close(inner_fd)
 
 
-def _call(map_fd: int, program_fd: int | None) -> None:
+def missed_runs(member: Member) -> int:
+    """Return how often a program was not run because its chain was running already."""
+    return member.missed + (member.chain.missed(member) if member.chain else 0)
+
+
+def _program_map() -> int:
+    return bpf.create_map(MapType.PROG_ARRAY, "chain", 4, 4, 1)
+
+
+def _write(map_fd: int, member: Member | None) -> None:
     """Write what a map's entry calls."""
-    if program_fd is not None:
-        bpf.update(map_fd, _KEY, program_fd.to_bytes(4, sys.byteorder))
+    if member is not None:
+        bpf.update(map_fd, _KEY, member.program_fd.to_bytes(4, sys.byteorder))
         return
     try:
         bpf.delete(map_fd, _KEY)

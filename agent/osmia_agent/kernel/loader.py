@@ -5,12 +5,21 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
+import struct
 import sys
 from typing import TYPE_CHECKING, Self
 
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import AttachType, BpfError, ProgramType
-from osmia_bpf.programs import Compiled, CompiledProgram, MapSpec, Program, ProgramKind
+from osmia_bpf.programs import (
+    CHAIN_MARK,
+    Compiled,
+    CompiledProgram,
+    MapSpec,
+    Program,
+    ProgramKind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,8 +112,11 @@ class ProgramSet:
             if item.program.kind not in (ProgramKind.ITERATOR, ProgramKind.TAIL_CALL):
                 self._links[item.program.name] = self._attach(item.program)
 
-    def load(self, name: str) -> int:
-        """Load one program and return its descriptor; a tail call is put into its map."""
+    def load(self, name: str, successor_fd: int | None = None) -> int:
+        """Load one program and return its descriptor; a tail call is put into its map.
+
+        One that can be in a chain ends in a call through the map `successor_fd`, if that is given.
+        """
         item = self._compiled[name]
         program = item.program
         kind = program.caller_kind or program.kind
@@ -112,7 +124,7 @@ class ProgramSet:
         fd = bpf.load_program(
             program_type,
             name,
-            self._with_map_fds(item),
+            with_successor(self._with_map_fds(item), successor_fd),
             attach_type=attach_type,
             btf_id=program.btf_id if program_type in _BOUND_TYPES else 0,
             sleepable=kind is ProgramKind.SLEEPABLE_LSM,
@@ -170,6 +182,43 @@ class ProgramSet:
 def attach_types(kind: ProgramKind) -> tuple[ProgramType, AttachType]:
     """Return what programs of a kind are for the kernel."""
     return _TYPES[kind]
+
+
+def with_successor(code: bytes, map_fd: int | None) -> bytes:
+    """Let a program that has the mark of c/policy/chain.h end in a call through a map.
+
+    Without a map it has no such call at all, only instructions that the kernel removes.
+    """
+    if map_fd is None:
+        return _MARKED_CALL.sub(lambda found: _NOP * (len(found[0]) // len(_NOP)), code)
+    return _MARK.sub(lambda found: _load_64(found[1][0], map_fd, _PSEUDO_MAP_FD), code)
+
+
+def tail_call(map_fd: int) -> bytes:
+    """Return the instructions that call entry 0 of a map, with what is in r1 as the context."""
+    return _load_64(2, map_fd, _PSEUDO_MAP_FD) + _mov(3, 0) + _CALL
+
+
+def _load_64(register: int, value: int, kind: int = 0) -> bytes:
+    """Return the two instructions that load a number, or a map."""
+    low, high = value & 0xFFFFFFFF, value >> 32
+    return struct.pack("=BBHIII", _LOAD_64, kind << 4 | register, 0, low, 0, high)
+
+
+def _mov(register: int, value: int) -> bytes:
+    return struct.pack("=BBHi", 0xB7, register, 0, value)
+
+
+_CALL = struct.pack("=BBHi", 0x85, 0, 0, 12)  # tail_call
+_NOP = struct.pack("=BBhi", 0x05, 0, 0, 0)  # goto +0
+_LOADS = b"\x18([\0-\x09])\0\0" + re.escape(_load_64(0, CHAIN_MARK)[4:])
+_MARK = re.compile(_LOADS)
+# With what sets the call's arguments: behind it a program does no more than return.
+_REGISTERS = re.escape(bytes(source << 4 | to for source in range(11) for to in (1, 2, 3)))
+_ARGUMENT = b"(?:[\x79\xb7\xbf][" + _REGISTERS + b"].{6})"
+_MARKED_CALL = re.compile(
+    _ARGUMENT + b"*" + _LOADS + _ARGUMENT + b"*" + re.escape(_CALL), re.DOTALL
+)
 
 
 def _close_all(held: dict[str, int]) -> None:

@@ -151,6 +151,7 @@ class PolicyLoader:
 
     def close(self) -> None:
         """Release what policies shared, when all are out."""
+        self._chains.close()
         if self._processes is not None:
             self._processes.close()
 

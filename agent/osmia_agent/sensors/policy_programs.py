@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections import Counter
-from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +13,7 @@ import msgspec
 from osmia_agent.kernel import bpf
 from osmia_agent.kernel.attach import attach, attach_user, close_all
 from osmia_agent.kernel.bpf import BpfError
-from osmia_agent.kernel.chains import Chains, Member, Place
+from osmia_agent.kernel.chains import missed_runs
 from osmia_agent.kernel.loader import ProgramSet
 from osmia_bpf.binary.digests import has_one_of
 from osmia_bpf.binary.place import UserPlace, in_root
@@ -26,6 +24,7 @@ from osmia_bpf.programs import ProgramKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from osmia_agent.kernel.chains import Chains, Member
     from osmia_bpf.programs import Compiled, Program
 
 _COUNTS = struct.Struct("=3Q")
@@ -102,18 +101,15 @@ class PolicyPrograms:
         """
         self.schema = schema_of(compiled)
         self.enforce = self.schema.enforced
-        self._chains = chains
         self._root = root
         self._number = number
         self._follow = follow
         self._scopes = scopes
         self._kinds = {item.program.name: item.program for item in compiled.programs}
-        self._attached: dict[int, ExitStack] = {}
-        """What detaches, by hook."""
-        self._members: dict[str, tuple[Place, Member]] = {}
-        """By program: where it is in a chain."""
-        self._missed_in_chains: Counter[str] = Counter()
-        """By program: runs that chains missed which it is in no more."""
+        self._links: dict[int, list[int]] = {}
+        self._chains = chains
+        self._members: dict[str, Member | None] = {}
+        """Of programs that can be in chains, by name; None if one has a place of its own."""
         self._reasons: dict[int, str] = {}
         self.out_of_trampolines = False
         """Some function has as many programs attached by trampoline as it can take."""
@@ -132,70 +128,72 @@ class PolicyPrograms:
         try:
             for name in (*hook.stages, hook.return_program, hook.program):
                 if name:
-                    self._programs.load(name)
+                    member = self._member(self._kinds[name].chain)
+                    self._programs.load(name, member.successor_fd if member else None)
         except BpfError as error:
             self._reasons[at] = str(error.strerror)
+
+    def _member(self, chain: str) -> Member | None:
+        """Return what makes a program, and what it calls, one of a chain; None if it is not."""
+        if chain and chain not in self._members:
+            self._members[chain] = self._chains.join(self._kinds[chain])
+        return self._members.get(chain)
 
     def attach(self) -> None:
         """Attach every hook that is loaded and not attached; failures are told by `statuses`."""
         for at, hook in enumerate(self.schema.hooks):
-            if at in self._attached or at in self._reasons:
+            if at in self._links or at in self._reasons:
                 continue
-            with ExitStack() as held:
-                try:
-                    # The return first: no call may go by without it.
-                    for name in (hook.return_program, hook.program):
-                        if name:
-                            self._attach(self._kinds[name], hook, held)
-                except OSError as error:  # the kernel's, or that of a file that may not be read
-                    full = error.errno == errno.E2BIG
-                    self.out_of_trampolines |= full
-                    no_room = f"this kernel has no room left for a program at {hook.name}"
-                    self._reasons[at] = no_room if full else str(error.strerror)
-                else:
-                    self._attached[at] = held.pop_all()
+            held: list[int] = []
+            try:
+                # The return first: no call may go by without it.
+                for name in (hook.return_program, hook.program):
+                    if name:
+                        held += self._attach(self._kinds[name], hook)
+            except OSError as error:  # the kernel's, or that of a file that may not be read
+                self._detach(hook, held)
+                self._reasons[at] = str(error.strerror)
+                self.out_of_trampolines |= error.errno == errno.E2BIG
+            else:
+                self._links[at] = held
 
-    def _attach(self, program: Program, hook: HookSchema, held: ExitStack) -> None:
-        """Attach one program and let `held` know how to detach it."""
+    def _attach(self, program: Program, hook: HookSchema) -> list[int]:
         fd = self._programs.program_fds[program.name]
-        if program.successor:
-            place = Place(program.kind, program.btf_id)
-            member = Member(fd, self._programs.map_fd(program.successor), 1 + program.tail_calls)
-            self._chains.add(place, member)
-            self._members[program.name] = place, member
-            held.callback(self._leave, program.name)
-        elif program.kind in _USER_KINDS:
-            held.callback(close_all, self._attach_user(fd, program, hook))
-        else:
-            held.callback(close_all, attach(fd, program.kind, hook.targets))
-
-    def _attach_user(self, fd: int, program: Program, hook: HookSchema) -> list[int]:
+        if member := self._members.get(program.name):
+            self._chains.attach(program, fd, member)
+            return []
+        if program.kind not in _USER_KINDS:
+            return attach(fd, program.kind, hook.targets)
         path = in_root(self._root, hook.name)
         if hook.digests and not hook.any_digest:
             _check_digests(path, hook.digests)
         place = UserPlace(path, hook.targets[0], hook.address, hook.offset, hook.reference_counter)
         return attach_user(fd, program.kind, place)
 
-    def _leave(self, name: str) -> None:
-        place, member = self._members.pop(name)
-        self._missed_in_chains[name] += self._chains.missed(place, member)
-        self._chains.remove(place, member)
-
     def detach(self) -> None:
         """Let no program run any more; what they have counted stays."""
-        for held in self._attached.values():
-            held.close()
-        self._attached.clear()
+        for at, held in self._links.items():
+            self._detach(self.schema.hooks[at], held)
+        self._links.clear()
+
+    def _detach(self, hook: HookSchema, held: list[int]) -> None:
+        for name in (hook.program, hook.return_program):
+            if member := self._members.get(name):
+                self._chains.detach(member)
+        close_all(held)
 
     def close(self) -> None:
         """Detach and release everything; may be called again."""
         self.detach()
         self._programs.close()
+        for name, member in self._members.items():
+            self._chains.leave(self._kinds[name], member)
+        self._members.clear()
 
     @property
     def attached(self) -> bool:
         """Whether any hook is attached."""
-        return bool(self._attached)
+        return bool(self._links)
 
     def set_enforce(self, *, enforce: bool) -> None:
         """Do what actions say, or only tell what would be done."""
@@ -232,7 +230,7 @@ class PolicyPrograms:
             if hook.section == "uprobes":
                 description += f" {hook.targets[0] or hex(hook.address or hook.offset)}"
             reason = self._reasons.get(at, "")
-            state = HookState.LOADED if at in self._attached else HookState.DETACHED
+            state = HookState.LOADED if at in self._links else HookState.DETACHED
             found.append(
                 HookStatus(hook.path, description, HookState.FAILED if reason else state, reason)
             )
@@ -274,7 +272,8 @@ class PolicyPrograms:
     def memory_bytes(self) -> int:
         """Return the kernel memory of the policy's own maps and programs."""
         fds = (*self._programs.map_fds.values(), *self._programs.program_fds.values())
-        return sum(map(_memlock, fds))
+        chained = (member.successor_fd for member in self._members.values() if member)
+        return sum(map(_memlock, (*fds, *chained)))
 
     def missed_runs(self) -> dict[str, int]:
         """Return how often programs were not run, being at work already, by what they are for."""
@@ -284,9 +283,8 @@ class PolicyPrograms:
                 fd = self._programs.program_fds.get(name)
                 if fd is not None:
                     place = hook.name or hook.program
-                    missed = bpf.recursion_misses(fd) + self._missed_in_chains[name]
-                    if name in self._members:
-                        missed += self._chains.missed(*self._members[name])
+                    member = self._members.get(name)
+                    missed = missed_runs(member) if member else bpf.recursion_misses(fd)
                     found[place] = found.get(place, 0) + missed
         return found
 

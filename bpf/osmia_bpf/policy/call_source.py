@@ -35,6 +35,7 @@ class CallSource(ProbeSource):
             hook.values_at_call,
             [selector.effect for selector in selectors],
             first_selector,
+            facts.walk_runs,
         )
         self._selectors = selectors
         self._facts = facts
@@ -51,7 +52,7 @@ class CallSource(ProbeSource):
         """Write `candidates`: the selectors whose early tests hold."""
         c = self.c
         if self._workloads:
-            c.write(f"if (!{self._workloads})\n    return 0;")
+            c.write(f"if (!{self._workloads})\n    goto leave;")
         c.write("u32 tgid = bpf_get_current_pid_tgid() >> 32;")
         for value in self.values:
             if self.knows_number(value):
@@ -59,7 +60,7 @@ class CallSource(ProbeSource):
                 c.write(f"{sign}64 v{value.key} = {value.argument.number};")
         if self._uses_followers:
             c.write("struct policy_settings *set = settings.lookup(&zero);")
-            c.write("if (!set)\n    return 0;")
+            c.write("if (!set)\n    goto leave;")
         if self.uses_process:
             # The other tests first: what is known of a process takes a look-up.
             cheap = [
@@ -67,7 +68,7 @@ class CallSource(ProbeSource):
                 for tests, _, _ in self._selectors
             ]
             if "1" not in cheap:
-                c.write(f"if (!({' || '.join(f'({test})' for test in cheap)}))\n    return 0;")
+                c.write(f"if (!({' || '.join(f'({test})' for test in cheap)}))\n    goto leave;")
             c.write("struct process *process = processes.lookup(&tgid);")
         c.write("u32 candidates = 0;")
         for at, (tests, _, _) in enumerate(self._selectors):
@@ -76,7 +77,7 @@ class CallSource(ProbeSource):
             if before:
                 test = f"!(candidates & {before:#x}) && {test}"
             c.write(f"if ({test})\n    candidates |= {1 << at:#x};")
-        c.write("if (!candidates)\n    return 0;")
+        c.write("if (!candidates)\n    goto leave;")
         self.scratch()
         if self.paths:
             c.write("s->candidates = candidates;")
@@ -104,7 +105,7 @@ class CallSource(ProbeSource):
         for at, (tests, _, _) in enumerate(self._selectors):
             test = " && ".join([f"(candidates & {1 << at:#x})", *(t for _, t in tests.late)])
             self.c.write(f"{'else ' if at else ''}if ({test})\n    selected = {at};")
-        self.c.write("if (selected == NO_SELECTOR)\n    return 0;")
+        self.c.write("if (selected == NO_SELECTOR)\n    goto leave;")
 
     def prepare(self) -> None:
         """Write nothing: arguments say themselves where they are."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from io import FileIO
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 TRACEFS = Path("/sys/kernel/tracing")
 KALLSYMS = Path("/proc/kallsyms")
 MODULES = Path("/proc/modules")
+_WALK_RUNS = 30
+"""The kernel allows two more tail calls: one to this program, one on from the walks."""
 
-_MAX_WALK_RUNS = 30
-"""With the calls of the root of a chain and of what follows the walk, the kernel allows them."""
 # Process 1 may hide its own; then those of the kernel's threads, and for whoever is told nothing of
 # others, one's own: a policy for the host is none the worse for who looks at it.
 _HOST_NAMESPACES = tuple(Path("/proc") / process / "ns" for process in ("1", "2", "self"))
@@ -115,15 +116,19 @@ class KernelFacts:
     @property
     def has_may_goto(self) -> bool:
         """Whether programs may loop without a bound of their own (from Linux 6.9 on)."""
-        return self.btf.enumerator("bpf_cond_pseudo_jmp", "BPF_MAY_GOTO") is not None
+        # The instruction is put together by hand, for the order of bytes of most machines.
+        return (
+            sys.byteorder == "little"
+            and self.btf.enumerator("bpf_cond_pseudo_jmp", "BPF_MAY_GOTO") is not None
+        )
 
     @property
     def walk_runs(self) -> int:
-        """How often the program that walks along paths runs for one call, at most.
+        """How often programs that walk along the paths of one call may run, all together.
 
-        One run is enough where it may loop; elsewhere tail calls are what ends it.
+        Where they may loop, one run for each path is enough.
         """
-        return 1 if self.has_may_goto else _MAX_WALK_RUNS
+        return 1 if self.has_may_goto else _WALK_RUNS
 
     @property
     def symbols(self) -> frozenset[str]:

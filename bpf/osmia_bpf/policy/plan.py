@@ -24,7 +24,7 @@ from osmia_bpf.policy.selector_plan import SelectorPlan
 from osmia_bpf.policy.source import HookSource
 from osmia_bpf.policy.task_fields import CGROUP_FIELDS, TASK_FIELDS
 from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
-from osmia_bpf.programs import c_source
+from osmia_bpf.programs import CHAIN_MARK, c_source
 
 if TYPE_CHECKING:
     from osmia_api.tracing_policy import TracingPolicySpec
@@ -116,9 +116,9 @@ class Plan:
             "HOOKS": len(self.hooks),
             "SELECTORS": sum(max(1, len(hook.selectors)) for hook in self.hooks),
             "ACTION_COUNTS": ACTION_COUNTS,
+            "CHAIN_MARK": CHAIN_MARK,
             "FOLLOWERS": max(1, len(self.conditions.process.followers)),
             "SLOT_REST_BYTES": rest,
-            "WALK_RUNS": facts.walk_runs,
         }
         if facts.has_may_goto:
             defines["HAVE_MAY_GOTO"] = 1
@@ -131,7 +131,16 @@ class Plan:
             number = facts.btf.enumerator("iter_type", kind)
             if number is not None:
                 defines[f"HAVE_{kind}"] = number
-        files = ["records.h", "task.h", "text.h", "network.h", "objects.h", "submit.h", "data.h"]
+        files = [
+            "records.h",
+            "task.h",
+            "text.h",
+            "network.h",
+            "objects.h",
+            "submit.h",
+            "data.h",
+            "chain.h",
+        ]
         if self.conditions.process.uses_processes:
             files.append("processes.h")
         shared = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from osmia_bpf.policy.action_source import act, limit_declarations
 from osmia_bpf.policy.c_text import CText
 from osmia_bpf.policy.types import Family
-from osmia_bpf.programs import Program, ProgramKind
+from osmia_bpf.programs import CHAINABLE, Program, ProgramKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,9 @@ class ProbeSource(ABC):
         values: Sequence[Value],
         effects: Sequence[Effect],
         first_selector: int,
+        walk_runs: int,
     ) -> None:
+        """`walk_runs` is how often walks may run for one call, before the last of each path."""
         self.hook = hook
         self.kind = kind
         self.suffix = suffix
@@ -50,6 +52,7 @@ class ProbeSource(ABC):
         self.values = values
         self.effects = effects
         self.first_selector = first_selector
+        self._walk_runs = max(1, walk_runs + 1 - len(self.paths))
         self.c = CText()
 
     @property
@@ -75,6 +78,7 @@ class ProbeSource(ABC):
 
     def programs(self) -> list[Program]:
         """Return the programs, callees first."""
+        chain = self.name if self.kind in CHAINABLE else ""
         stages = [
             Program(
                 name=f"{self.name}_{stage}",
@@ -83,6 +87,7 @@ class ProbeSource(ABC):
                 index=index,
                 btf_id=self.hook.btf_id,
                 caller_kind=self.kind,
+                chain=chain,
             )
             for index, stage in enumerate(("walk", "finish"))
         ]
@@ -91,6 +96,9 @@ class ProbeSource(ABC):
             kind=self.kind,
             target=self.hook.targets[0],
             btf_id=self.hook.btf_id,
+            chain=chain,
+            # The walks, and what finishes after them.
+            tail_calls=self._walk_runs + len(self.paths) if self.paths else 0,
         )
         return [*(stages if self.paths else ()), attached]
 
@@ -104,14 +112,14 @@ class ProbeSource(ABC):
             self._start_walks()
         else:
             self._rest()
-        self.c.write("}\n", 0)
+        self._close()
         if self.paths:
             self._walk_program()
             self._open(f"{self.name}_finish")
             self.scratch()
             self.resume()
             self._rest()
-            self.c.write("}\n", 0)
+            self._close()
         return str(self.c)
 
     # What the moments differ in
@@ -204,23 +212,21 @@ class ProbeSource(ABC):
         self.c.write(
             "u32 at = s->walk;\n"
             f"struct slot *slot = slots_{self.suffix}.lookup(&at);\n"
-            "if (!slot)\n    return 0;\n"
+            "if (!slot)\n    goto leave;\n"
             "walk_path(slot, s->root_dentry, s->root_mount);\n"
-            # Never more: the calls that are left belong to the programs that follow.
-            "s->runs++;\n"
-            f"if (slot->walking && s->runs * {len(self.paths)} >= WALK_RUNS) {{\n"
+            f"if (++s->runs >= {self._walk_runs} && slot->walking) {{\n"
             "    slot->walking = 0;\n    slot->truncated = 1;\n}\n"
             "u32 next = 0;\nif (!slot->walking) {\n"
-            "    finish_path(slot);\n    s->walk = at + 1;\n    s->runs = 0;\n"
+            "    finish_path(slot);\n    s->walk = at + 1;\n"
             f"    next = at + 1 >= {len(self.paths)};\n}}\n"
             f"stages_{self.suffix}.call(ctx, next);"
         )
         self._lost()
-        self.c.write("}\n", 0)
+        self._close()
 
     def _lost(self) -> None:
         """Write what follows where a stage could not be called."""
-        self.c.write(f"account({self.hook.number}, 1);\nreturn 0;")
+        self.c.write(f"account({self.hook.number}, 1);\ngoto leave;")
 
     # Parts of programs
 
@@ -229,11 +235,18 @@ class ProbeSource(ABC):
         self.c.write(f"{result} {name}(u64 *ctx)\n{{", 0)
         self.c.write("u32 zero = 0;\nstruct task_struct *task = current_task();")
 
+    def _close(self) -> None:
+        """Write what a program ends with, but where it gives a verdict."""
+        self.c.write("leave:;", 0)
+        if self.kind in CHAINABLE:
+            self.c.write("PASS_ON(ctx);")
+        self.c.write("return 0;\n}\n", 0)
+
     def scratch(self) -> None:
         """Write what gets the scratch memory `s`."""
         self.c.write(
             f"struct scratch_{self.suffix} *s = scratch_{self.suffix}.lookup(&zero);\n"
-            "if (!s)\n    return 0;"
+            "if (!s)\n    goto leave;"
         )
 
     def _slot(self, value: Value) -> None:
@@ -241,7 +254,7 @@ class ProbeSource(ABC):
         self.c.write(
             f"u32 slot_of_{key} = {self.texts.index(value)};\n"
             f"struct slot *slot{key} = slots_{self.suffix}.lookup(&slot_of_{key});\n"
-            f"if (!slot{key})\n    return 0;"
+            f"if (!slot{key})\n    goto leave;"
         )
 
     def _read(self, value: Value) -> None:
@@ -315,9 +328,7 @@ class ProbeSource(ABC):
         c.write("}")
         if self.hook.can_override and any(effect.error is not None for effect in self.effects):
             # A result that the compiler cannot see through: the verifier wants it as one number.
-            c.write("opaque(result);\nreturn result;")
-        else:
-            c.write("return 0;")
+            c.write("opaque(result);\nif (result)\n    return result;")
 
     def _tail(self) -> None:
         """Write the copies of texts and stacks behind the values; `used` is their size."""

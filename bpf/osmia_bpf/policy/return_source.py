@@ -28,6 +28,7 @@ class ReturnSource(ProbeSource):
         kind: ProgramKind,
         selectors: list[SelectorPlan],
         first_selector: int,
+        walk_runs: int,
     ) -> None:
         late = [
             Value(key, dataclasses.replace(argument, raw=f"s->entered.raw{key}"))
@@ -40,6 +41,7 @@ class ReturnSource(ProbeSource):
             [Value(RETURNED, returned), *late],
             [selector.return_effect for selector in selectors],
             first_selector,
+            walk_runs,
         )
         self._selectors = selectors
         self._returned = returned
@@ -68,7 +70,7 @@ class ReturnSource(ProbeSource):
         self.c.write(
             "u64 thread = bpf_get_current_pid_tgid();\n"
             f"struct entered_{number} *found = entered_{number}.lookup(&thread);\n"
-            "if (!found)\n    return 0;"
+            "if (!found)\n    goto leave;"
         )
         self.scratch()
         self.c.write(f"s->entered = *found;\nentered_{number}.delete(&thread);")
@@ -109,7 +111,7 @@ class ReturnSource(ProbeSource):
     def conclude(self) -> None:
         """Write what tells that the call is not to be reported after all."""
         number = self.hook.number
-        self.c.write("if (!s->entered.posted)\n    return 0;")
+        self.c.write("if (!s->entered.posted)\n    goto leave;")
         self.c.write("if (selected == NO_SELECTOR || !post) {")
         self.c.write(
             "struct policy_settings *its = settings.lookup(&zero);\n"
@@ -117,7 +119,7 @@ class ReturnSource(ProbeSource):
             "record->header.entry_ktime_ns = s->entered.ktime_ns;\n"
             "record->header.phase = PHASE_UNMATCHED;\n"
             f"submit({number}, record, sizeof(struct policy_header));\n"
-            "return 0;",
+            "goto leave;",
             2,
         )
         self.c.write("}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from osmia_bpf.policy import chain
 from osmia_bpf.policy.call_source import CallSource
 from osmia_bpf.policy.ima_source import ImaSource
 from osmia_bpf.policy.return_source import ReturnSource
@@ -42,7 +41,6 @@ class HookSource:
         self.hook = hook
         self.selectors = selectors
         self.first_selector = first_selector
-        self.walk_runs = facts.walk_runs
         self.call = CallSource(
             hook,
             selectors,
@@ -54,7 +52,12 @@ class HookSource:
         self.at_return: ReturnSource | None = None
         if hook.returned is not None and hook.return_kind is not None:
             self.at_return = ReturnSource(
-                hook, hook.returned, hook.return_kind, selectors, first_selector
+                hook,
+                hook.returned,
+                hook.return_kind,
+                selectors,
+                first_selector,
+                facts.walk_runs,
             )
 
         self.hash: ImaSource | None = None
@@ -74,10 +77,9 @@ class HookSource:
     def programs(self) -> list[Program]:
         """Return the hook's programs, callees first."""
         hashing = [] if self.hash is None else [self.hash.program()]
-        moments = [chain.programs(moment, self.walk_runs) for moment in self.moments]
-        return [*hashing, *(program for programs in moments for program in programs)]
+        return [*hashing, *(p for moment in self.moments for p in moment.programs())]
 
     def text(self) -> str:
         """Return the C of all the hook's programs and maps."""
         hashing = [] if self.hash is None else [self.hash.text()]
-        return "\n".join([*hashing, *map(chain.text, self.moments)])
+        return "\n".join([*hashing, *(moment.text() for moment in self.moments)])

@@ -3,7 +3,7 @@
 #define TEXT_BYTES 4096
 #define NAME_BYTES 256
 #define IOVEC_PIECES 8
-#define WALK_COMPONENTS 64  // per program run; tail calls go on where one run ends
+#define WALK_COMPONENTS 64  // per program run, where that is bounded: tail calls go on from there
 
 struct slot {
     struct dentry *dentry;  // of a path: where the walk up stands
@@ -140,8 +140,8 @@ inlined s32 read_iov_iter(struct slot *slot, struct iov_iter *iter, u64 *whole)
 #endif
 
 #ifdef HAVE_MAY_GOTO
-// Leaves a loop that the kernel finds too long; it then takes loops without a bound of their own.
-// The compiler of Debian 12 does not know the instruction's name.
+// Leaves a loop that the kernel finds too long; with it in them, loops need no bound of their own.
+// Compilers know the instruction by name from LLVM 19 on only.
 #define WALK_TURNS                                                                                 \
     ({                                                                                             \
         __label__ too_long, end;                                                                   \
