@@ -158,6 +158,26 @@ def test_workloads_of_a_selector(node, with_policies):
     assert not is_killed(web)
 
 
+def test_containers_of_every_kind(node, with_policies):
+    """Their cgroups tell the pod, whatever namespaces they have and however the API knows them."""
+    with_policies(policy("no-signal", "prod"))
+    static_hash = "d8a8dcd37ab4f5c9a1c1f4b0e6a7d3c2"
+    static = node.add(PodSpec("etcd-node", "prod", static_hash=static_hash))
+    usual = node.add(PodSpec("usual", "prod"))
+    spared = node.add(PodSpec("etcd-node", "staging", static_hash=static_hash[::-1]))
+    time.sleep(1)
+    containers = [
+        node.container(static, "/bin/sleep", "600", driver="systemd"),
+        node.container(usual, "/bin/sleep", "600", host_pid=True),
+        node.container(spared, "/bin/sleep", "600"),
+    ]
+    pids = [container.run() for container in containers]
+    beside = node.container(usual, "/bin/sleep", "600", beside=pids[2])
+    beside.run()
+    # No status lists any of them; the last is in a pid namespace of the other pod.
+    assert [is_killed(each) for each in (*containers, beside)] == [True, True, False, True]
+
+
 def test_container_whose_first_act_is_forbidden(node, with_policies):
     """The pod's object is there: its cgroup's path is enough to know it by."""
     with_policies(policy("no-signal", "prod"))
