@@ -1,8 +1,9 @@
-"""The pods of a node are listed anew (410) while containers work: nothing is lost or written."""
+"""The list of a node's pods while containers work: late at start, and anew after a 410."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,7 +82,9 @@ def writes_of_maps():
     }
 
 
-def test_a_new_list_of_all_pods_costs_nothing(api, proxy, node, start_agent, tmp_path):
+def test_a_new_list_of_all_pods_loses_no_event_and_writes_nothing(
+    api, proxy, node, start_agent, tmp_path
+):
     with ThreadPoolExecutor(8) as pool:
         pods = [PodSpec(f"pod-{number}", labels=LABELS) for number in range(PODS_OF_NODE)]
         list(pool.map(node.add, pods))
@@ -149,3 +152,34 @@ def test_a_new_list_of_all_pods_costs_nothing(api, proxy, node, start_agent, tmp
 def numbers(agent, container):
     """Return the numbers of a container's execs, in the order of their events."""
     return [int(each["arguments"]) for each in execs(agent, container, "/bin/true")]
+
+
+def test_start_while_the_server_does_not_answer(proxy, node, start_agent):
+    """What happens in containers waits for the first list; what the host does, does not."""
+    before = node.add(PodSpec("before", "prod", {"app": "web"}))
+    there = node.container(before, "/bin/bash", "-c", "/bin/sleep 600; exit")
+    there.run()
+    node.tell(before, "main", there)
+    pod = node.add(PodSpec("after", "prod", {"app": "web"}))
+    proxy.hold()
+    allowed = [{"labels": ["app=web"]}, {"namespace": [""]}]
+    agent = start_agent("--export-allowlist", "\n".join(map(json.dumps, allowed)))
+    there.execute("/bin/true", "1")
+    later = node.container(pod, "/bin/bash", "-c", "/bin/true 2; /bin/sleep 600")
+    later.run()
+    node.tell(pod, "main", later)
+    mine = subprocess.Popen(["/bin/true", "on the host"])
+    assert mine.wait() == 0
+    agent.exec_of(mine.pid)
+    assert execs(agent, there) == execs(agent, later) == []
+    proxy.release()
+    wait_until(lambda: numbers(agent, there) == [1], 15, "what happened in the one")
+    wait_until(lambda: numbers(agent, later) == [2], 15, "what happened in the other")
+    assert {each["pod"]["name"] for each in execs(agent, there)} == {"before"}
+    assert [each["binary"] for each in execs(agent, there)] == [
+        "/bin/bash",
+        "/bin/sleep",
+        "/bin/true",
+    ]
+    wait_until(lambda: len(execs(agent, later)) == 3, 15, "all of its execs")
+    assert {each["pod"]["name"] for each in execs(agent, later)} == {"after"}
