@@ -94,9 +94,7 @@ def _starts(node: Node, agent: Agent, *, late: bool) -> Iterator[Figure]:
 
     def live(number: int) -> Container:
         # The kubelet names the cgroup of a static pod by a hash that it knows before the API does.
-        known = uuid.uuid4().hex
-        static = {"annotations": {"kubernetes.io/config.hash": known}} if late else {}
-        pod = PodSpec(f"{kind}-{number}", metadata=static, uid=known if late else "")
+        pod = PodSpec(f"{kind}-{number}", static_hash=uuid.uuid4().hex if late else "")
         if not late:
             node.add(pod)
         container = node.container(pod, "/bin/bash", "-c", _SCRIPT)

@@ -118,11 +118,15 @@ class PodIndex:
     def _publish(self, *, listed: bool) -> None:
         containers = dict(self._former)
         pods: dict[str, Pod] = {}
+        static: dict[str, Pod] = {}
         for entries in (self._deleted.values(), self._entries.values()):
             for entry in entries:
                 containers.update(entry.containers)
-                for uid in entry.cgroup_uids:
-                    pods[uid] = entry.pod
+                pods[entry.uid] = entry.pod
+                if entry.static_uid:
+                    static[entry.static_uid] = entry.pod
+        # Annotations are written by users: none can take the place of another pod's uid.
+        pods = static | pods
         self.directory = PodDirectory(listed, MappingProxyType(containers), MappingProxyType(pods))
         self._on_change(self.directory)
 

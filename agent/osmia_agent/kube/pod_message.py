@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 31
 """Container ids are known by this much: it is what the names of cgroups are cut to in events."""
 
-# A static pod's cgroup bears the hash of its manifest; its object in the API is a mirror of it.
-_STATIC_UIDS = ("kubernetes.io/config.hash", "kubernetes.io/config.mirror")
+# A static pod's cgroup bears the hash of its manifest. Its object in the API is a mirror of it, and
+# says so by this annotation.
+_MIRROR = "kubernetes.io/config.mirror"
 _TEMPLATE_HASH = "pod-template-hash"
 _DEPLOYMENT_CONFIG = "deploymentconfig"
 _CRON_JOB = re.compile(r"(.+)-\d{8,10}")
@@ -42,8 +43,8 @@ class PodEntry(NamedTuple):
     """One pod."""
 
     uid: str
-    cgroup_uids: tuple[str, ...]
-    """By which the kubelet may have named its cgroup."""
+    static_uid: str
+    """Of a static pod: what the kubelet has named its cgroup by; else ""."""
     pod: Pod
     """Without a container."""
     containers: Mapping[str, KnownContainer]
@@ -66,10 +67,7 @@ def read_pod(manifest: Manifest, *, annotations: bool) -> PodEntry:
         workload_kind=sys.intern(kind),
         pod_annotations=dict(notes) if annotations else {},
     )
-    static = [notes[key] for key in _STATIC_UIDS if key in notes]
-    return PodEntry(
-        uid, tuple(dict.fromkeys((uid, *static))), pod, dict(_containers(manifest, pod))
-    )
+    return PodEntry(uid, notes.get(_MIRROR, ""), pod, dict(_containers(manifest, pod)))
 
 
 def _containers(manifest: Manifest, pod: Pod) -> Iterator[tuple[str, KnownContainer]]:

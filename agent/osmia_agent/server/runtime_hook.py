@@ -65,7 +65,8 @@ def starting_container(request: Any) -> StartingContainer:
         raise ValueError("the request is about no container that starts")
     container = request.createContainer
     place = place_of_path(container.cgroupsPath)
-    pod_uid = container.podUID or container.annotations.get(_CONFIG_HASH, "") or place.pod_uid
+    # Users write annotations: theirs is the last word that counts.
+    pod_uid = container.podUID or place.pod_uid or container.annotations.get(_CONFIG_HASH, "")
     if not pod_uid:
         raise ValueError("createContainer: neither podUID nor cgroupsPath tells the pod")
     container_id = container.containerID or place.container

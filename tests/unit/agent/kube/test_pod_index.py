@@ -86,6 +86,28 @@ def test_pod_made_anew_under_its_name(index):
     assert index.directory.containers[ONE[:31]].pod.uid == "u1"
 
 
+def mirror(name, uid, static_hash):
+    return pod(name, uid, uid * 32, annotations={"kubernetes.io/config.mirror": static_hash})
+
+
+def test_static_pod_is_found_by_both_uids(index):
+    index.replaced([mirror("etcd", "u2", "h")])
+    assert index.directory.pods.keys() == {"u2", "h"}
+    # The kubelet makes the mirror anew when somebody deletes it.
+    index.replaced([mirror("etcd", "u3", "h")])
+    assert index.directory.pods["h"].uid == "u3"
+    index.replaced([])
+    assert index.directory.pods["h"].uid == "u3"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_no_annotation_takes_the_place_of_another_pods_uid(index, turn):
+    index.replaced([pod(), mirror("false", "u2", "u1")][::turn])
+    assert index.directory.pods["u1"].name == "web"
+    index.changed(mirror("false", "u2", "u1"))
+    assert index.directory.pods["u1"].name == "web"
+
+
 def test_what_is_no_pod_is_left_out(index, told):
     index.changed({"metadata": {"name": "x", "labels": [1]}})
     index.changed(pod())

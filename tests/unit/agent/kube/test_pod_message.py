@@ -73,7 +73,7 @@ def test_pod():
         workload_kind="Pod",
     )
     assert entry.pod == pod
-    assert entry.cgroup_uids == (pod.uid,)
+    assert (entry.uid, entry.static_uid) == (pod.uid, "")
     assert entry.containers.keys() == {"1" * 31, "2" * 31, ID[:31], BEFORE[:31]}
     spaceship = entry.containers[ID[:31]]
     assert spaceship.pod == pod.replaced(
@@ -110,7 +110,10 @@ def test_static_pod_is_known_by_the_hash_of_its_manifest():
         "uid": "u",
         "annotations": {"kubernetes.io/config.hash": "h", "kubernetes.io/config.mirror": "h"},
     }
-    assert read_pod({"metadata": metadata}, annotations=False).cgroup_uids == ("u", "h")
+    entry = read_pod({"metadata": metadata}, annotations=False)
+    assert (entry.uid, entry.static_uid) == ("u", "h")
+    del metadata["annotations"]["kubernetes.io/config.mirror"]  # then it is no mirror of anything
+    assert read_pod({"metadata": metadata}, annotations=False).static_uid == ""
 
 
 def test_pod_of_which_nothing_is_told_yet():

@@ -12,6 +12,7 @@ from osmia_events import messages
 UID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 ID = "5" * 64
 SHOWN = ID[:31]
+HASH = "kubernetes.io/config.hash"
 SLICE = f"kubepods-pod{UID.replace('-', '_')}.slice"
 
 
@@ -30,7 +31,8 @@ def request(**container: Any) -> Any:
         ({"cgroupsPath": f"/kubepods.slice/{SLICE}/docker-{ID}.scope"}, UID, SHOWN),
         ({"cgroupsPath": f"/docker/{ID}", "podUID": UID}, UID, SHOWN),
         ({"cgroupsPath": f"{SLICE}:crio:{ID}", "containerID": "x"}, UID, "x"),
-        ({"annotations": {"kubernetes.io/config.hash": "9" * 32}, "containerID": ID}, "9" * 32, ID),
+        ({"cgroupsPath": f"{SLICE}:crio:{ID}", "annotations": {HASH: "9" * 32}}, UID, SHOWN),
+        ({"annotations": {HASH: "9" * 32}, "containerID": ID}, "9" * 32, ID),
     ],
 )
 def test_pod_and_container_are_found_wherever_they_are_told(
