@@ -31,6 +31,11 @@ ip address add 192.0.2.1/24 dev lo
 mkdir -p /root/.ssh
 echo x | tee /root/.ssh/id_ed25519 /etc/denied /etc/protected >/dev/null
 """
+_AS_USER = "setpriv --reuid 1000 --clear-groups"
+_BECOME_ROOT = (
+    f"{_AS_USER} mount >/dev/null; {_AS_USER} --inh-caps +setuid --ambient-caps +setuid"
+    " python3 -c 'import os; os.setuid(0)'"
+)
 _HEAD = f"""\
 # Policies in action
 
@@ -77,11 +82,10 @@ CASES = (
     Case(
         "privilege-escalation",
         "Privilege escalation",
-        "A process whose capabilities have changed since its program began, and its credentials:"
-        " here one becomes another user and keeps everything that root may do.",
-        "setpriv --reuid 1000 --clear-groups mount >/dev/null",
-        "-o json -f process.binary,function_name,args",
-        " | cut -c -330",
+        "Processes that become root: here a user (1000) who runs a setuid binary, and a program"
+        " that may call `setuid(0)` and does. The events tell the user of before as well.",
+        _BECOME_ROOT,
+        "-o json -f process.binary,process.arguments,args,data,message",
     ),
     Case(
         "kernel-modules",
@@ -100,10 +104,10 @@ CASES = (
     Case(
         "bpf",
         "BPF programs",
-        "Programs that are loaded, with their types and sizes; here the agent's own, for the other"
-        " policies.",
-        "",
-        pick=" | grep bpf_load | tail -n 3",
+        "Programs that are loaded, by whom, with their types and sizes: here by `ip`, whose program"
+        " sends each socket of a command by another routing table. The agent's own are left out.",
+        "ip link add blue type vrf table 10; ip vrf exec blue true",
+        pick=" | grep bpf_load | grep -v python3.11",
     ),
     Case(
         "namespaces",
