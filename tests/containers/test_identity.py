@@ -6,7 +6,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from osmia_agent.process.hierarchies import mounted, v1_controller
 from tests.bpf.agent import wait_until
+from tests.bpf.test_cgroups import PROC, run_in
 from tests.containers.container_events import events_of, execs, first_exec
 from tests.containers.runtime import PodSpec
 
@@ -96,3 +98,36 @@ def test_fifty_at_once(node, start_agent):
     for number, container in enumerate(containers):
         found = events_of(agent, container)
         assert {body["process"]["pod"]["name"] for _, body in found} == {f"pod-{number}"}, number
+
+
+def test_cgroup_that_a_container_names_after_anothers(node, start_agent):
+    """It is in its own pod still, whether a status lists it or not."""
+    agent = start_agent("--event-cache-retries", "1")
+    victim = node.add(PodSpec("victim", "prod"))
+    theirs = node.container(victim, "/bin/sleep", "600")
+    theirs.run()
+    node.tell(victim, "main", theirs)
+    first_exec(agent, theirs)
+    attacker = node.add(PodSpec("attacker", "lab"))
+    mine = node.container(attacker, "/bin/sleep", "600")
+    mine.run()
+
+    def run_in_false_cgroup():
+        pids = []
+        for hierarchy in (each.path for each in mounted(PROC, v1_controller(PROC))):
+            folder = hierarchy / mine.cgroup.lstrip("/")
+            if folder.exists():
+                false = folder / f"docker-{theirs.id}.scope"
+                false.mkdir()
+                pids.append(run_in(false))
+                false.rmdir()
+        return [agent.exec_of(pid, "/bin/true")["process"] for pid in pids]
+
+    for told in (False, True):
+        if told:
+            node.tell(attacker, "main", mine)
+            time.sleep(0.5)
+        shown = run_in_false_cgroup()
+        assert shown
+        assert {each["pod"]["name"] for each in shown} == {"attacker"}
+        assert {each["docker"] for each in shown} == {theirs.id[:31]}

@@ -30,7 +30,10 @@ class CgroupPlace(NamedTuple):
     containers: tuple[str, ...] = ()
     """Ids as events show them, innermost first; empty outside of containers."""
     pod_uid: str = ""
-    """As the kubelet wrote it into the path, empty if it did not."""
+    """As the kubelet wrote it into the path, empty if it did not.
+
+    The outermost: what stands below a container is that container's to name.
+    """
 
     @property
     def container(self) -> str:
@@ -44,7 +47,7 @@ class CgroupPlace(NamedTuple):
         if not identifier and not pod_uid:
             return self
         containers = (identifier, *self.containers) if identifier else self.containers
-        return CgroupPlace(containers, pod_uid or self.pod_uid)
+        return CgroupPlace(containers, self.pod_uid or pod_uid)
 
 
 NOWHERE = CgroupPlace()

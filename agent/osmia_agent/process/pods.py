@@ -120,10 +120,9 @@ class PodIdentity:
         """Return the pod of a process, None if it is in none or in none that is known yet."""
         if self._directory is None or not place.containers:
             return None
-        for container in place.containers:
-            known = self._directory.containers.get(container)
-            if known is not None:
-                return _of_process(known, nspid, binary, arguments)
+        known = known_container(self._directory, place)
+        if known is not None:
+            return _of_process(known, nspid, binary, arguments)
         return self._by_hearsay(place, nspid) if place.container in self._strangers else None
 
     def note(self, image: ProcessImage, place: CgroupPlace) -> None:
@@ -163,20 +162,22 @@ class PodIdentity:
         directory = self._newest()
         if directory is not self._directory:
             self._directory = directory
-            known = self._strangers.keys() & directory.containers.keys()
-            if known:
-                for container in known:
+            found = {
+                container: known
+                for container in self._strangers.keys() & directory.containers.keys()
+                if (known := known_container(directory, self._strangers[container]))
+            }
+            if found:
+                for container in found:
                     del self._strangers[container]
                 for image in self.images():
-                    if image.process.docker in known:
-                        _identify(image, directory.containers[image.process.docker])
+                    if known := found.get(image.process.docker):
+                        _identify(image, known)
         return bool(self.wanted)
 
     def _settled(self, container: str, wanted: _Wanted, *, given_up: bool) -> Settled | None:
         assert self._directory is not None
-        known = next(
-            filter(None, map(self._directory.containers.get, wanted.place.containers)), None
-        )
+        known = known_container(self._directory, wanted.place)
         if known is None and not given_up:
             return None
         del self.wanted[container]
@@ -200,16 +201,36 @@ class PodIdentity:
         assert self._directory is not None
         pods = self._directory.pods
         container = Container(id=place.container, pid=nspid or None)
-        for identifier in place.containers:
+        for identifier in reversed(place.containers):
             told = self._announced(identifier)
             pod = told and pods.get(told.pod_uid)
-            if told and pod:
+            if told and pod and may_be_in(pod, self._directory, place):
                 if identifier == place.container:
                     image = Image(name=told.image) if told.image else None
                     container = replace(container, name=told.name, image=image)
                 return pod.replaced(container=container)
         pod = pods.get(place.pod_uid)
         return pod and pod.replaced(container=container)
+
+
+def known_container(directory: PodDirectory, place: CgroupPlace) -> KnownContainer | None:
+    """Return the container that a cgroup is in, if a pod's status lists it.
+
+    The outermost counts: a container can make cgroups below its own, and name them after another.
+    """
+    for container in reversed(place.containers):
+        known = directory.containers.get(container)
+        if known is not None and may_be_in(known.pod, directory, place):
+            return known
+    return None
+
+
+def may_be_in(pod: Pod, directory: PodDirectory, place: CgroupPlace) -> bool:
+    """Tell whether a cgroup may be in a pod that the name of a container in its path leads to."""
+    if len(place.containers) == 1:
+        return True
+    by_path = directory.pods.get(place.pod_uid)
+    return by_path is None or by_path.uid == pod.uid
 
 
 def _identify(image: ProcessImage, known: KnownContainer) -> None:

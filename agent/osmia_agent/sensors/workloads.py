@@ -13,6 +13,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.process.cgroups import SHOWN_CHARACTERS
+from osmia_agent.process.pods import known_container, may_be_in
 from osmia_agent.sensors.selections import HOST, MAX_POLICIES, SelectionMap
 
 if TYPE_CHECKING:
@@ -182,17 +183,15 @@ class Workloads:
         directory = self._directory
         if directory is None:
             return
-        for container in place.containers:
-            known = directory.containers.get(container)
-            if known is not None and known.pod.container is not None:
-                image = known.pod.container.image
-                yield _Known(
-                    known.pod, known.pod.container.name, repository(image.name if image else "")
-                )
-        for container in place.containers:
+        known = known_container(directory, place)
+        if known is not None and known.pod.container is not None:
+            image = known.pod.container.image
+            name = known.pod.container.name
+            yield _Known(known.pod, name, repository(image.name if image else ""))
+        for container in reversed(place.containers):
             announced = self._announced.get(container)
             pod = announced and directory.pods.get(announced.pod_uid)
-            if announced and pod:
+            if announced and pod and may_be_in(pod, directory, place):
                 yield _Known(pod, announced.name or None, repository(announced.image))
         by_path = directory.pods.get(place.pod_uid)
         if by_path:

@@ -98,6 +98,12 @@ def test_paths_in_pods(path: str):
     assert place_of_path(path).pod_uid == UID
 
 
+def test_pod_is_the_outermost_that_the_path_tells():
+    path = f"/kubepods/burstable/pod{UID}/{ID}/pod{STATIC}/{OUTER}"
+    assert place_of_path(path).pod_uid == UID
+    assert place_of_path(path).containers == (OUTER[:31], SHOWN)
+
+
 def test_static_pod():
     path = f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{STATIC}.slice"
     assert place_of_path(f"{path}/cri-containerd-{ID}.scope").pod_uid == STATIC

@@ -16,9 +16,15 @@ ONE, TWO, OUTER = "1" * 31, "2" * 31, "3" * 31
 UID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
 POD = Pod(namespace="default", name="xwing", uid=UID, pod_labels={"class": "xwing"})
 SHIP = KnownContainer(
-    Pod(namespace="default", name="xwing", container=Container(id=f"containerd://{ONE}x")),
+    Pod(namespace="default", name="xwing", uid=UID, container=Container(id=f"containerd://{ONE}x")),
     (("cat", "/tmp/ok file"),),
 )
+
+
+class Told(NamedTuple):
+    pod_uid: str
+    name: str = ""
+    image: str = ""
 
 
 class Directory:
@@ -89,6 +95,31 @@ def test_pod_of_the_container_around_a_container():
     assert node.image(ONE, place=CgroupPlace((ONE, OUTER))).process.pod.name == "xwing"
 
 
+VICTIM = KnownContainer(Pod(name="victim", uid="v", container=Container(id=f"containerd://{TWO}")))
+
+
+def test_container_that_names_a_cgroup_below_its_own_after_another():
+    known = Node(containers={ONE: SHIP, TWO: VICTIM}, pods={UID: POD})
+    assert known.image(TWO, place=CgroupPlace((TWO, ONE), UID)).process.pod.name == "xwing"
+    # Also as long as no status lists the container itself.
+    early = Node(containers={TWO: VICTIM}, pods={UID: POD})
+    early.announced[TWO] = Told("v")
+    image = early.image(TWO, place=CgroupPlace((TWO, ONE), UID))
+    assert image.process.pod is None
+    early.now_s += 5
+    early.pods.settle()
+    assert image.process.pod == POD.replaced(container=Container(id=TWO, pid=7))
+    early.directory = Directory({ONE: SHIP, TWO: VICTIM}, {UID: POD, "v": VICTIM.pod})
+    early.pods.settle()
+    assert early.image(TWO, place=CgroupPlace((TWO, ONE), UID)).process.pod.name == "xwing"
+
+
+def test_node_that_is_a_container_itself():
+    """As of kind: of the containers in the path, the outer one is in no pod."""
+    node = Node(containers={ONE: SHIP})
+    assert node.image(ONE, place=CgroupPlace((ONE, OUTER), UID)).process.pod.name == "xwing"
+
+
 def test_pod_that_comes_late():
     node = Node()
     first, second = node.image(nspid=1), node.image(nspid=2)
@@ -138,12 +169,6 @@ def test_pause_has_the_pod_of_its_path():
     assert pause.process.pod == expected
     assert node.image(place=place, nspid=1).process.pod == expected
     assert node.pods.give_up(ONE) is None
-
-
-class Told(NamedTuple):
-    pod_uid: str
-    name: str = ""
-    image: str = ""
 
 
 @pytest.mark.parametrize(

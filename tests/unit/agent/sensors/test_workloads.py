@@ -125,6 +125,21 @@ def test_announced_container_whose_cgroup_nothing_was_read_of_yet(workloads, ker
     assert kernel.masks == {HOST: 0, 8: 1}
 
 
+def test_container_that_names_a_cgroup_below_its_own_after_another(workloads, kernel):
+    workloads.add(WEB)
+    mine = pod(app="db")
+    victim = known(app="web")
+    victim = KnownContainer(victim.pod.replaced(uid="another"))
+    workloads.pods_changed(Directory({TWO: victim}, {UID: mine}))
+    workloads.cgroup_made(7, CgroupPlace((TWO, ONE), UID))
+    workloads.announce(Announced(TWO, "another", "prod", "main"))
+    assert kernel.masks[7] == 0
+    workloads.pods_changed(Directory({TWO: victim, ONE: known(app="db")}, {UID: mine}))
+    assert kernel.masks[7] == 0
+    workloads.cgroup_made(8, CgroupPlace((TWO,), "another"))
+    assert kernel.masks[8] == 1
+
+
 def test_announced_container_of_an_unknown_pod(workloads, kernel):
     workloads.add(WEB)
     assert not workloads.announce(Announced(ONE, UID, "prod", "main"))
