@@ -151,7 +151,10 @@ class ArgumentResolver:
             (place / "btfTypeModule").fail(f"{name!r} is not the name of a kernel module")
         btf = self.facts.types_of_module(name.replace("-", "_"))
         if btf is None:
-            (place / "btfTypeModule").fail(f"there are no types of a loaded module {name}")
+            (place / "btfTypeModule").fail(
+                f"there are no types of a loaded module {name}; kernels tell them from Linux 5.11"
+                " on, with CONFIG_DEBUG_INFO_BTF_MODULES"
+            )
         return btf
 
     def _type(
