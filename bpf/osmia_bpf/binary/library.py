@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import threading
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +19,41 @@ def library() -> ctypes.CDLL:
     return ctypes.CDLL("libbcc_bpf.so.0", use_errno=True)
 
 
+class _Streams(NamedTuple):
+    errors: ctypes.c_void_p
+    """What C's `stderr` is at the moment."""
+    usual: int | None
+    nowhere: int | None
+
+
+_quieting = threading.Lock()
+_quiet = 0
+
+
 @contextlib.contextmanager
 def quiet_library() -> Iterator[None]:
-    """Keep what bcc's library prints when it fails off standard error; the error says it all."""
-    saved = os.dup(2)
-    with Path(os.devnull).open("wb") as devnull:
-        os.dup2(devnull.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+    """Keep what bcc's library prints when it fails off standard error; the error says it all.
+
+    It is C's stream that is turned away for that time, and not the descriptor: what other threads
+    log then is not lost.
+    """
+    global _quiet  # noqa: PLW0603 - there is one stream for all threads
+    streams = _streams()
+    with _quieting:
+        _quiet += 1
+        streams.errors.value = streams.nowhere
+    try:
+        yield
+    finally:
+        with _quieting:
+            _quiet -= 1
+            if not _quiet:
+                streams.errors.value = streams.usual
+
+
+@cache
+def _streams() -> _Streams:
+    process = ctypes.CDLL(None)
+    process.fopen.restype = ctypes.c_void_p
+    errors = ctypes.c_void_p.in_dll(process, "stderr")
+    return _Streams(errors, errors.value, process.fopen(os.devnull.encode(), b"w"))
