@@ -135,6 +135,7 @@ def test_a_new_list_of_all_pods_loses_no_event_and_writes_nothing(
         lambda: lists_and_watches() == expected, 30, "a new list, and a watch of what follows"
     )
     time.sleep(1)
+    # As long as no other container of this machine comes or goes meanwhile.
     assert writes() == []
     seen = {each: numbers(agent, each) for each in containers}
     for container, name in zip(containers, (each.name for each in pods), strict=False):
