@@ -163,9 +163,23 @@ class Resolver:
             return self._needs(place, ProgramKind.FENTRY)
         if overrides:
             return self._overriding_kind(targets[0], function_id, place)
-        if function_id:
+        if function_id and not self._has_forward(function_id):
             return self._needs(place, ProgramKind.FENTRY, ProgramKind.KPROBE)
         return self._needs(place, ProgramKind.KPROBE)
+
+    def _has_forward(self, function_id: int) -> bool:
+        """Tell whether some parameter points to a struct that is only named there.
+
+        The verifier lets no fentry program read such a one (`sys_bpf` in Linux 5.10).
+        """
+        btf = self.facts.btf
+        for parameter in btf.parameters(function_id):
+            pointer = btf.resolve(parameter.type_id)
+            if btf.kind(pointer) is Kind.PTR:
+                target = btf.resolve(btf.type(pointer).size_or_type)
+                if btf.kind(target) is Kind.FWD:
+                    return True
+        return False
 
     def _overriding_kind(self, symbol: str, function_id: int | None, place: Place) -> ProgramKind:
         kinds = self.facts.kinds

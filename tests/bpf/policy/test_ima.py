@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from osmia_agent.sensors.policy_status import PolicyError
+from osmia_bpf.btf import Btf
 
+HASHES = Btf.read().enumerator("bpf_func_id", "BPF_FUNC_ima_file_hash") is not None
 OWNER = 4242
 OPEN = """
 lsmhooks:
@@ -38,9 +40,25 @@ def measured_owner():
     return OWNER
 
 
-def test_files_that_are_opened(node, needs, tmp_path, measured_owner):
-    """At that moment the kernel cannot read the file yet, and has what it knows of it."""
+@pytest.fixture
+def hashing(needs):
+    """Skip a test where the kernel hashes nothing for BPF programs: before Linux 5.18."""
     needs("lsm")
+    if not HASHES:
+        pytest.skip("this kernel has no bpf_ima_file_hash")
+
+
+@pytest.mark.skipif(HASHES, reason="this kernel has bpf_ima_file_hash")
+def test_a_kernel_that_does_not_hash_says_so(node, needs, tmp_path):
+    needs("lsm")
+    spec = OPEN.format(folder=tmp_path, actions="{action: Post, imaHash: true}")
+    with pytest.raises(PolicyError, match=r"Linux 5\.18 and later do"):
+        node.sensor.add(node.text(spec, "none"))
+
+
+@pytest.mark.usefixtures("hashing")
+def test_files_that_are_opened(node, tmp_path, measured_owner):
+    """At that moment the kernel cannot read the file yet, and has what it knows of it."""
     contents = {name: name.encode() * 10_000 for name in ("one", "two", "three")}
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
@@ -57,9 +75,9 @@ def test_files_that_are_opened(node, needs, tmp_path, measured_owner):
     assert unknown.ima_hash == ""
 
 
-def test_files_that_are_locked(node, needs, tmp_path):
+@pytest.mark.usefixtures("hashing")
+def test_files_that_are_locked(node, tmp_path):
     """An open file is read for its hash."""
-    needs("lsm")
     node.add(
         OPEN.format(folder=tmp_path, actions="{action: Post, imaHash: true}").replace(
             "file_open", "file_lock"
@@ -83,8 +101,8 @@ def test_only_where_it_is_asked_for(node, needs, tmp_path):
     assert event.ima_hash == ""
 
 
-def test_a_call_that_is_denied_is_told_without_a_hash(node, needs, tmp_path):
-    needs("lsm")
+@pytest.mark.usefixtures("hashing")
+def test_a_call_that_is_denied_is_told_without_a_hash(node, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("x")
     actions = "{action: Override, argError: -1}, {action: Post, imaHash: true}"
@@ -96,8 +114,8 @@ def test_a_call_that_is_denied_is_told_without_a_hash(node, needs, tmp_path):
     assert node.sink.counters.lonely_entries == 0
 
 
-def test_a_binary_that_is_about_to_run(node, needs):
-    needs("lsm")
+@pytest.mark.usefixtures("hashing")
+def test_a_binary_that_is_about_to_run(node):
     program = os.path.realpath("/bin/true")
     node.add(
         f"""

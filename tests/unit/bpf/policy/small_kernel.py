@@ -58,7 +58,9 @@ def small_btf():
         builder.composite(name, 8, ("x", long, 0))
     assert inode
     regs_pointer = builder.add("", Kind.PTR, builder.composite("pt_regs", 168))
+    forward = builder.add("", Kind.PTR, builder.add("pt_regs", Kind.FWD))
     for name, parameters in {
+        "__x64_sys_vague": (("regs", forward),),
         "do_thing": (("outer", outer_pointer), ("count", number)),
         "security_file_open": (("file", file_pointer),),
         "bpf_lsm_file_open": (("file", file_pointer),),

@@ -55,6 +55,12 @@ def test_a_function_without_type_information_takes_a_kprobe(tmp_path):
     assert one(tmp_path, function("only_a_symbol")).hook.kind is K.KPROBE
 
 
+def test_a_function_whose_parameter_is_only_named_takes_a_kprobe(tmp_path):
+    source = one(tmp_path, {"call": "sys_vague", "args": [{"index": 0, "type": "int"}]})
+    assert source.hook.kind is K.KPROBE
+    assert source.hook.arguments[0].raw == "read_word(LOAD(64, ctx, 112) + 112, 8)"
+
+
 def test_a_path_takes_three_programs_and_a_return_one_more(tmp_path):
     hook = function("security_file_open", args=[FILE])
     hook |= {"return": True, "returnArg": {"index": 0, "type": "int"}}
