@@ -69,7 +69,9 @@ def starting_container(request: Any) -> StartingContainer:
     pod_uid = container.podUID or place.pod_uid or container.annotations.get(_CONFIG_HASH, "")
     if not pod_uid:
         raise ValueError("createContainer: neither podUID nor cgroupsPath tells the pod")
-    container_id = container.containerID or place.container
+    # For systemd a path is slice:prefix:name, and the name the id, whatever it looks like.
+    _, colon, name = container.cgroupsPath.rpartition(":")
+    container_id = container.containerID or place.container or (name if colon else "")
     if not container_id:
         raise ValueError("createContainer: neither containerID nor cgroupsPath tells the container")
     return StartingContainer(

@@ -31,6 +31,7 @@ def request(**container: Any) -> Any:
         ({"cgroupsPath": f"/kubepods.slice/{SLICE}/docker-{ID}.scope"}, UID, SHOWN),
         ({"cgroupsPath": f"/docker/{ID}", "podUID": UID}, UID, SHOWN),
         ({"cgroupsPath": f"{SLICE}:crio:{ID}", "containerID": "x"}, UID, "x"),
+        ({"cgroupsPath": "system.slice:cri:0a1b2c", "podUID": UID}, UID, "0a1b2c"),
         ({"cgroupsPath": f"{SLICE}:crio:{ID}", "annotations": {HASH: "9" * 32}}, UID, SHOWN),
         ({"annotations": {HASH: "9" * 32}, "containerID": ID}, "9" * 32, ID),
     ],
