@@ -20,7 +20,8 @@ struct policy_header {
     u64 function;        // address of the function, where one program serves many
     u64 entry_ktime_ns;  // joins the two records of one call
     u32 phase, action;
-    u32 selector, kernel_frames, user_frames, unused;
+    u32 selector, kernel_frames, user_frames;
+    u32 pieces;          // of buffers that were sent ahead; for the program alone
 };
 
 // `error` is 0 or a negative errno; `size` is the number of bytes in the tail.

@@ -142,7 +142,7 @@ inlined s32 read_iov_iter(struct slot *slot, struct iov_iter *iter, u64 *whole)
 #ifdef HAVE_MAY_GOTO
 // Leaves a loop that the kernel finds too long; with it in them, loops need no bound of their own.
 // Compilers know the instruction by name from LLVM 19 on only.
-#define WALK_TURNS                                                                                 \
+#define GOES_ON(turn, most)                                                                        \
     ({                                                                                             \
         __label__ too_long, end;                                                                   \
         bool _on = 1;                                                                              \
@@ -160,7 +160,7 @@ inlined s32 read_iov_iter(struct slot *slot, struct iov_iter *iter, u64 *whole)
         _on;                                                                                       \
     })
 #else
-#define WALK_TURNS (turn++ < WALK_COMPONENTS)
+#define GOES_ON(turn, most) ((turn)++ < (most))
 #endif
 
 #ifdef HAVE_dentry__d_name
@@ -192,7 +192,7 @@ inlined void walk_path(struct slot *slot, struct dentry *root_dentry, struct vfs
     volatile u32 *from = &slot->from;
     u32 turn = 0;
 #pragma unroll 1
-    while (WALK_TURNS) {
+    while (GOES_ON(turn, WALK_COMPONENTS)) {
         struct dentry *dentry = slot->dentry;
         struct vfsmount *mount = slot->mount;
         if (!slot->walking)

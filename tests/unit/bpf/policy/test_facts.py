@@ -46,10 +46,12 @@ def test_functions_come_from_types_and_symbols(tmp_path):
     assert facts.traceable == ("ksys_read", "ksys_write", "other")
 
 
-def test_functions_are_known_to_who_may_not_open_the_files_any_more(tmp_path):
+def test_functions_are_known_to_who_may_not_open_the_files_any_more(tmp_path, monkeypatch):
     facts = small_facts(tmp_path, modules=tmp_path / "modules")
     facts.modules.write_text("")
     symbols = facts.kallsyms.read_text()
+    kept = {}
+    monkeypatch.setattr("osmia_bpf.policy.facts._kept", kept)
     keep_open(facts.kallsyms, facts.modules, tmp_path / "none")
     for file in (facts.kallsyms, facts.modules):
         file.rename(tmp_path / f"{file.name}.gone")
@@ -59,6 +61,8 @@ def test_functions_are_known_to_who_may_not_open_the_files_any_more(tmp_path):
     (tmp_path / "kallsyms.gone").write_text(f"{symbols}ffff0030 t of_a_module [mod]\n")
     (tmp_path / "modules.gone").write_text("mod 1 0 - Live 0x0\n")
     assert facts.has_function("of_a_module")
+    for file in kept.values():
+        file.close()
 
 
 def kernel_types(folder, *functions):
