@@ -103,5 +103,5 @@ clean:
 	@touch $@
 
 .venv/.kernels: .venv/.dev
-	scripts/apt-install qemu-system-x86 mmdebstrap e2fsprogs cpio kmod
+	scripts/apt-install mmdebstrap e2fsprogs cpio kmod
 	@touch $@

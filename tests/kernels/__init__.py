@@ -7,9 +7,9 @@ and built is kept in OSMIA_VM_DIR (default /var/tmp/osmia-vm); remove that folde
 for instance to get newer packages.
 
 The modules, from the ground up: `commands`, `cache`, `debian`, `disk`; then the parts of a guest:
-`kernel` (with its `initramfs`), `rootfs`, `project`, `compile_service` (which compiles for guests,
-natively); then `guest` (what QEMU is told), `machine` (a run of it), `labelled` and `report`;
-`__main__` is the command line. `guest/` holds the scripts that run inside.
+`qemu`, `kernel` (with its `initramfs`), `rootfs`, `project`, `compile_service` (which compiles for
+guests, natively); then `guest` (what QEMU is told), `machine` (a run of it), `labelled` and
+`report`; `__main__` is the command line. `guest/` holds the scripts that run inside.
 
 Only the standard library is used, and Debian's tools.
 """

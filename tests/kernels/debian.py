@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
 from tests.kernels.commands import SetupError, run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 ARCHITECTURE = "amd64"
@@ -77,6 +79,34 @@ class Suite:
         run("apt-get", *self._options, "--quiet=2", "download", *packages, folder=archives)
         for archive in sorted(archives.iterdir()):
             run("dpkg-deb", "--extract", archive, target)
+
+
+def bootstrap(suite: str, packages: Sequence[str], folder: Path, *options: str) -> Path:
+    """Make a system of packages and what they need, and return its tree, a folder in `folder`.
+
+    `options` go to mmdebstrap as they are. Raises `SetupError` if it fails, or if the caller is not
+    root.
+    """
+    if os.geteuid() != 0:
+        raise SetupError("building a system of packages needs root, once")
+    # apt inside the new system does not see this machine's settings, such as a proxy.
+    settings = folder / "apt.conf"
+    settings.write_text(run("apt-config", "dump", "Acquire"))
+    archive = folder / "tree.tar"
+    run(
+        *("mmdebstrap", "--quiet", "--mode=root", f"--architectures={ARCHITECTURE}"),
+        *(f"--include={','.join(packages)}", f"--aptopt={settings}"),
+        *options,
+        *(suite, archive, source_line(suite)),
+        # mmdebstrap mounts inside of its folder, so that one is not within the cache.
+        environment={**os.environ, "TMPDIR": "/var/tmp"},
+    )
+    tree = folder / "tree"
+    tree.mkdir()
+    run("tar", "--extract", "--numeric-owner", "--file", archive, "--directory", tree)
+    archive.unlink()
+    settings.unlink()
+    return tree
 
 
 def dependency_names(record: str) -> list[str]:

@@ -91,6 +91,7 @@ def kernel_arguments(kernel: Kernel) -> str:
 
 
 def qemu_command(
+    program: tuple[str, ...],
     kernel: Kernel,
     files: BootFiles,
     hardware: Hardware,
@@ -102,7 +103,7 @@ def qemu_command(
     return [
         # Ends with the process that started it, and leaves others their share of the CPUs.
         *("setpriv", "--pdeathsig", "KILL", "nice", "-n", "10"),
-        "qemu-system-x86_64",
+        *program,
         *_processors(hardware),
         *("-m", str(hardware.memory_mib)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),

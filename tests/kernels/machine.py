@@ -20,6 +20,7 @@ from tests.kernels.compile_service import CompileService
 from tests.kernels.disk import read_archive, write_archive
 from tests.kernels.guest import Disks, Hardware, Job, job_settings, qemu_command
 from tests.kernels.kernel import boot_files
+from tests.kernels.qemu import qemu_program
 from tests.kernels.rootfs import root_image
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Machines:
         results.mkdir(parents=True)
         files = boot_files(kernel, self._cache)
         root = root_image(self._cache)
+        program = qemu_program(self._cache)
         with self._making:
             if not self._project.exists():
                 project.check_interpreter()
@@ -104,7 +106,9 @@ class Machines:
             disks = Disks(root, files.modules, self._project, exchange)
             started_s = time.monotonic()
             with CompileService(Path(scratch, "compile"), facts) as service:
-                command = qemu_command(kernel, files, self._hardware, disks, console, service.path)
+                command = qemu_command(
+                    program, kernel, files, self._hardware, disks, console, service.path
+                )
                 ended = self._boot(command, job.time_limit_s + _BOOT_LIMIT_S, results, terminal)
             seconds = time.monotonic() - started_s
             try:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.kernels.cache import source_texts
-from tests.kernels.commands import SetupError, run
-from tests.kernels.debian import ARCHITECTURE, source_line
+from tests.kernels.debian import bootstrap
 from tests.kernels.disk import make_ext4
 
 if TYPE_CHECKING:
@@ -51,28 +49,14 @@ def root_image(cache: Cache) -> Path:
 
 
 def _build(folder: Path) -> None:
-    if os.geteuid() != 0:
-        raise SetupError("building the guest's root file system needs root, once")
-    # apt inside the new system does not see this machine's settings, such as a proxy.
-    settings = folder / "apt.conf"
-    settings.write_text(run("apt-config", "dump", "Acquire"))
-    archive = folder / "root.tar"
-    run(
-        *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
-        f"--architectures={ARCHITECTURE}",
-        f"--include={','.join(PACKAGES)}",
-        f"--aptopt={settings}",
+    tree = bootstrap(
+        SUITE,
+        PACKAGES,
+        folder,
+        "--variant=minbase",
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _OMITTED),
         # Of no use without a network, and settings may hold a password.
         '--customize-hook=rm -rf "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list*',
-        *(SUITE, archive, source_line(SUITE)),
-        # mmdebstrap mounts inside of its folder, so that one is not within the cache.
-        environment={**os.environ, "TMPDIR": "/var/tmp"},
     )
-    tree = folder / "tree"
-    tree.mkdir()
-    run("tar", "--extract", "--numeric-owner", "--file", archive, "--directory", tree)
     make_ext4(tree, folder / "root.ext4", _FREE_MIB)
     shutil.rmtree(tree)
-    archive.unlink()
-    settings.unlink()

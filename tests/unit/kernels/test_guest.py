@@ -20,7 +20,13 @@ DISKS = Disks(Path("/r/root"), Path("/c/modules"), Path("/s/pro,ject"), Path("/s
 
 def command(**hardware):
     return qemu_command(
-        KERNELS["6.1"], FILES, Hardware(**hardware), DISKS, Path("/o/console"), Path("/s,t/compile")
+        ("/q/loader", "/q/qemu"),
+        KERNELS["6.1"],
+        FILES,
+        Hardware(**hardware),
+        DISKS,
+        Path("/o/console"),
+        Path("/s,t/compile"),
     )
 
 

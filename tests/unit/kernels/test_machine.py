@@ -27,6 +27,7 @@ from tests.kernels.kernel import BootFiles
 here = Path(sys.argv[1])
 machine.boot_files = lambda *_: BootFiles(here / "image", here / "initramfs", here / "modules")
 machine.root_image = lambda *_: here / "root"
+machine.qemu_program = lambda *_: (str(here / "qemu"),)
 machine.project.write_project = lambda image: image.touch()
 try:
     __main__.main(sys.argv[2:])
@@ -56,17 +57,15 @@ def wait_for(condition):
     [(("test", "--jobs", "2", "5.10", "6.1", "6.12"), 2), (("run", "6.1", "--", "true"), 1)],
 )
 def test_no_guest_stays_when_a_run_is_ended(tmp_path, number, arguments, guests):
-    tools, started = tmp_path / "tools", tmp_path / "started"
-    for folder in (tools, started):
-        folder.mkdir()
-    qemu = tools / "qemu-system-x86_64"
+    started = tmp_path / "started"
+    started.mkdir()
+    qemu = tmp_path / "qemu"
     qemu.write_text(_QEMU)
     qemu.chmod(0o755)
     (tmp_path / "run.py").write_text(_RUN)
     command = [sys.executable, tmp_path / "run.py", tmp_path, *arguments]
     environment = {
         **os.environ,
-        "PATH": f"{tools}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "OSMIA_VM_DIR": str(tmp_path / "cache"),
         "STARTED": str(started),
