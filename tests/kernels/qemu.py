@@ -3,8 +3,8 @@
 Debian 12's (7.2) can keep the translation of code that another emulated processor has rewritten
 meanwhile. A kernel rewrites its code wherever a tracepoint or a trampoline comes or goes, by way of
 a breakpoint; a processor that translated the breakpoint and keeps it stands there for ever. Two
-processes that do system calls while `events/raw_syscalls/sys_enter/enable` is written show it within
-seconds; 10.0 goes on for as long as one likes to watch.
+processes that do system calls while `events/raw_syscalls/sys_enter/enable` is switched show it in
+seconds; 10.0 did not in thousands of such changes.
 """
 
 from __future__ import annotations
