@@ -41,9 +41,13 @@ class ProgramKind(StrEnum):
 
 
 CHAINABLE = frozenset(
-    {ProgramKind.FENTRY, ProgramKind.FEXIT, ProgramKind.MODIFY_RETURN, ProgramKind.LSM}
+    {
+        *(ProgramKind.FENTRY, ProgramKind.FEXIT, ProgramKind.MODIFY_RETURN, ProgramKind.LSM),
+        ProgramKind.FORMATTED_TRACEPOINT,
+    }
 )
-"""Kinds of which a function takes but few programs, so that further ones hang on to one another."""
+"""Kinds of which a function or tracepoint takes but few programs: further ones hang on to one
+another."""
 CHAIN_MARK = 0x6E6961686320666F
 """Stands in bytecode for the map through which a program calls the one behind it."""
 
@@ -66,6 +70,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     make a call of the program behind it (c/policy/chain.h)."""
     tail_calls: int = 0
     """How many a run of it makes at most, besides that one."""
+
+    @property
+    def place(self) -> int | str:
+        """What it shares with all programs that are attached to the same, whatever their kind."""
+        return self.btf_id or self.target
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

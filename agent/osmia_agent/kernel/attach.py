@@ -42,10 +42,11 @@ _numbers = itertools.count()
 def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list[int]:
     """Attach a program to kernel functions, a tracepoint, or what it was loaded for.
 
-    Returns the descriptors that hold it there. Raises `BpfError`; then it is attached nowhere.
+    Returns the descriptors that hold it there. Raises `BpfError`, with E2BIG where a function or a
+    tracepoint has as many programs as it can; then it is attached nowhere.
     """
     if kind in BY_BTF:
-        return [attach_bound(program_fd)]
+        return [_bound(program_fd)]
     if kind is ProgramKind.KPROBE_MULTI:
         return [_kprobe_multi(program_fd, targets)]
     held: list[int] = []
@@ -59,23 +60,6 @@ def attach(program_fd: int, kind: ProgramKind, targets: tuple[str, ...]) -> list
         close_all(held)
         raise
     return held
-
-
-def attach_bound(program_fd: int) -> int:
-    """Attach a program to what it was loaded for; return the descriptor that holds it there.
-
-    Raises `BpfError`, with E2BIG where a function has as many programs as it can.
-    """
-    try:
-        return bpf.open_raw_tracepoint(program_fd)
-    except BpfError as error:
-        if error.errno != errno.E2BIG:
-            raise
-        raise BpfError(
-            errno.E2BIG,
-            "the function has all the programs that the kernel lets it have by fentry, fexit, "
-            "fmod_ret and LSM: 38, those of other tools included",
-        ) from None
 
 
 def attach_user(program_fd: int, kind: ProgramKind, place: UserPlace) -> list[int]:
@@ -112,6 +96,20 @@ def _checked(fd: int, what: str) -> int:
     return int(fd)
 
 
+def _bound(program_fd: int) -> int:
+    """Attach a program to what it was loaded for."""
+    try:
+        return bpf.open_raw_tracepoint(program_fd)
+    except BpfError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise BpfError(
+            errno.E2BIG,
+            "the function has all the programs that the kernel lets it have by fentry, fexit, "
+            "fmod_ret and LSM: 38, those of other tools included",
+        ) from None
+
+
 def _kprobe(program_fd: int, function: str, *, returns: bool) -> int:
     with quiet_library():
         fd = library().bpf_attach_kprobe(
@@ -129,6 +127,12 @@ def _tracepoint(program_fd: int, target: str) -> int:
     subsystem, _, event = target.partition("/")
     with quiet_library():
         fd = library().bpf_attach_tracepoint(program_fd, subsystem.encode(), event.encode())
+    if fd < 0 and ctypes.get_errno() == errno.E2BIG:
+        raise BpfError(
+            errno.E2BIG,
+            f"the tracepoint {target} has all the programs that the kernel lets it have: 64, those"
+            " of other tools included",
+        )
     return _checked(fd, f"tracepoint {target}")
 
 

@@ -1,12 +1,12 @@
 """Chains of programs: many share one of the few places that a function has for programs.
 
 A trampoline takes 38 programs (BPF_MAX_TRAMP_LINKS in the kernel's include/linux/bpf.h), by fentry,
-fexit, fmod_ret and LSM together. So the first few of ours at a function have places of their own;
-the others hang on to one another. In one place is a root of a few instructions, which calls the
-first program of its chain; each program calls the one behind it, through a map of its own with one
-entry. To put a program into a chain, or to take it out, is to write one entry: no call goes by the
-others meanwhile. A program that gives a verdict calls nobody, as in the trampoline itself the first
-verdict ends the matter.
+fexit, fmod_ret and LSM together; a tracepoint 64 that read its format (BPF_TRACE_MAX_PROGS). So the
+first few of ours at a place have it for themselves; the others hang on to one another. In one place
+is a root of a few instructions, which calls the first program of its chain; each program calls the
+one behind it, through a map of its own with one entry. To put a program into a chain, or to take it
+out, is to write one entry: no call goes by the others meanwhile. A program that gives a verdict
+calls nobody, as in the trampoline itself the first verdict ends the matter.
 
 The kernel lets one run make `MAX_TAIL_CALLS` calls. What each program may need at most is known, so
 a chain takes as many as surely fit; then there is a further one.
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from osmia_agent.kernel import bpf
-from osmia_agent.kernel.attach import attach_bound
+from osmia_agent.kernel.attach import attach, close_all
 from osmia_agent.kernel.bpf import BpfError, MapType
 from osmia_agent.kernel.loader import attach_types, tail_call
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from osmia_bpf.programs import Program
 
 OWN_PLACES = 8
-"""How many programs at a function have places of their own."""
+"""How many programs at a function or tracepoint have places of their own."""
 MAX_TAIL_CALLS = 32
 """Of some kernels 33."""
 
@@ -61,7 +61,7 @@ class _Chain:
     """One like those that it is for."""
     map_fd: int = -1
     root_fd: int = -1
-    link_fd: int = -1
+    links: list[int] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class _Chain:
                 attach_type=attach_type,
                 btf_id=self.program.btf_id,
             )
-            self.link_fd = attach_bound(self.root_fd)
+            self.links = attach(self.root_fd, self.program.kind, (self.program.target,))
         except BpfError:
             self.close()
             raise
@@ -82,7 +82,7 @@ class _Chain:
     def has_room_for(self, program: Program, member: Member) -> bool:
         return (
             self.program.kind is program.kind
-            and self.program.btf_id == program.btf_id
+            and self.program.place == program.place
             and sum(each.tail_calls for each in self.members) + member.tail_calls <= MAX_TAIL_CALLS
         )
 
@@ -106,7 +106,8 @@ class _Chain:
         return self.members[at - 1].successor_fd if at else self.map_fd
 
     def close(self) -> None:
-        for fd in (self.link_fd, self.root_fd, self.map_fd):
+        close_all(self.links)
+        for fd in (self.root_fd, self.map_fd):
             if fd >= 0:
                 os.close(fd)
 
@@ -115,8 +116,8 @@ class Chains:
     """All chains of a node, and who needs none. One thread at a time."""
 
     def __init__(self) -> None:
-        self._with_place: Counter[int] = Counter()
-        """Programs by the type id of their function."""
+        self._with_place: Counter[int | str] = Counter()
+        """Programs by what they are attached to."""
         self._chains: list[_Chain] = []
         self._fence_fd = -1
 
@@ -125,15 +126,15 @@ class Chains:
 
         `leave` gives either back. Raises `BpfError` if there can be no further map.
         """
-        if self._with_place[program.btf_id] >= OWN_PLACES:
+        if self._with_place[program.place] >= OWN_PLACES:
             return Member(_program_map(), 1 + program.tail_calls)
-        self._with_place[program.btf_id] += 1
+        self._with_place[program.place] += 1
         return None
 
     def leave(self, program: Program, member: Member | None) -> None:
         """Forget a program, which is attached no more."""
         if member is None:
-            self._with_place[program.btf_id] -= 1
+            self._with_place[program.place] -= 1
         else:
             os.close(member.successor_fd)
 

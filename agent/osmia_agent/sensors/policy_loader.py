@@ -14,7 +14,13 @@ from osmia_agent.kernel.chains import Chains
 from osmia_agent.kernel.compile_children import CompileError
 from osmia_agent.kernel.compiler import Job
 from osmia_agent.sensors.policy_events import KnownPolicy
-from osmia_agent.sensors.policy_programs import HookCounts, HookState, PolicyPrograms, schema_of
+from osmia_agent.sensors.policy_programs import (
+    TRAMPOLINES,
+    HookCounts,
+    HookState,
+    PolicyPrograms,
+    schema_of,
+)
 from osmia_agent.sensors.policy_status import PolicyError
 from osmia_agent.sensors.process_map import PROCESSES, ProcessMap, TooManyFollowersError
 from osmia_agent.sensors.selections import SELECTIONS
@@ -38,7 +44,6 @@ logger = logging.getLogger(__name__)
 RECORDS = "policy_records"
 """The map of all policies that is their ring."""
 _BATCHES_TO_KEEP = 4
-_TRAMPOLINES = frozenset({ProgramKind.FENTRY, ProgramKind.FEXIT})
 
 
 class Loaded(NamedTuple):
@@ -121,7 +126,7 @@ class PolicyLoader:
                 name = loaded.programs.schema.name
                 logger.info("policy %s: a function has no room for fentry, using kprobes", name)
                 self.unload(loaded)
-                kinds = tuple(kind for kind in self._facts.kinds if kind not in _TRAMPOLINES)
+                kinds = tuple(kind for kind in self._facts.kinds if kind not in TRAMPOLINES)
                 loaded = self._loaded(self._compiled(text, kinds), enforce)
                 loaded.programs.attach()
         except PolicyError as error:

@@ -33,6 +33,8 @@ _SETTINGS = struct.Struct("=II")
 _KEY = struct.Struct("=I")
 _SCOPE = struct.Struct("=I4xQ")
 _SNAPSHOT_TRIES = 10
+TRAMPOLINES = frozenset({ProgramKind.FENTRY, ProgramKind.FEXIT})
+"""Kinds that kprobes stand in for."""
 _USER_KINDS = frozenset({ProgramKind.UPROBE, ProgramKind.URETPROBE})
 _FDINFO = Path("/proc/self/fdinfo")
 
@@ -153,7 +155,8 @@ class PolicyPrograms:
             except OSError as error:  # the kernel's, or that of a file that may not be read
                 self._detach(hook, held)
                 self._reasons[at] = str(error.strerror)
-                self.out_of_trampolines |= error.errno == errno.E2BIG
+                full = error.errno == errno.E2BIG
+                self.out_of_trampolines |= full and self._kinds[hook.program].kind in TRAMPOLINES
             else:
                 self._links[at] = held
 

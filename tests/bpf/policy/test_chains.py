@@ -32,6 +32,11 @@ HOOKS = {
         NICE,
         NICE_TEST,
     ),
+    "number by tracepoint": (
+        "tracepoints: [{subsystem: syscalls, event: sys_enter_setpriority",
+        "args: [{index: 7, type: int}]",
+        NICE_TEST.replace("index: 1", "index: 0"),
+    ),
 }
 POST = "action: Post"
 DENY = "action: Override, argError: -1"
@@ -82,8 +87,13 @@ def held_by_this_process():
     return sum("bpf" in str(fd.readlink()) for fd in open_files)
 
 
-@pytest.mark.parametrize("action", [POST, DENY])
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize(
+    ("hook", "action"),
+    [
+        *((hook, action) for hook in HOOKS for action in (POST, DENY) if "tracepoint" not in hook),
+        ("number by tracepoint", POST),
+    ],
+)
 def test_a_program_alone_makes_no_further_call(node, hook, action):
     """Told by the bytecode: also where the kernel takes no such programs."""
     recipe = PolicyRecipe(text=node.text(policy(hook, action), "one"))
@@ -111,10 +121,11 @@ def calls(node, tmp_path):
         ("file by function", "fentry", POST),
         ("number", "lsm", DENY),
         ("number by function", "fmod_ret", DENY),
+        ("number by tracepoint", "formatted", POST),
     ],
 )
 def test_many_policies_at_one_function(node, needs, calls, hook, kind, action, capsys):
-    needs(kind)
+    needs("tracepoints" if kind == "formatted" else kind)
     if hook.startswith("file") and not KernelFacts.running().has_may_goto:
         pytest.skip("the walk along a path takes all the calls of a chain")
     calls = calls(hook)
