@@ -76,8 +76,8 @@ def act(
             enforced = "enforce" if number in ENFORCING else "1"
             if number is not ActionNumber.POST or not effect.rate_limit_ns:
                 c.write(f"count_action({selector}, {int(number)}, {enforced});", 2)
-        if effect.signal:
-            c.write(f"if (enforce)\n    bpf_send_signal({effect.signal});", 2)
+        for signal in effect.signals:
+            c.write(f"if (enforce)\n    bpf_send_signal({signal});", 2)
         if effect.error is not None:
             c.write(f"if (enforce)\n    result = {effect.error};", 2)
             if kind is ProgramKind.KPROBE:

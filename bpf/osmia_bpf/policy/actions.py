@@ -54,7 +54,8 @@ class Effect:
     post: bool = True
     rate_limit_ns: int = 0
     rate_limit_scope: str = "thread"
-    signal: int = 0
+    signals: tuple[int, ...] = ()
+    """What the process gets; SIGKILL stands alone, since nothing is left to get another."""
     error: int | None = None
     """What an override returns."""
     kernel_stack: bool = False
@@ -79,7 +80,8 @@ def effect(actions: Sequence[Action], place: Place) -> Effect:
     if not actions:
         return Effect()
     numbers = []
-    post, limit, scope, signal, error = True, 0, "thread", 0, None
+    signals: list[int] = []
+    post, limit, scope, error = True, 0, "thread", None
     for at, action in enumerate(actions):
         where = place / at
         number = _NUMBERS.get(action.action)
@@ -94,9 +96,9 @@ def effect(actions: Sequence[Action], place: Place) -> Effect:
             limit = rate_limit_ns(action.rate_limit, where / "rateLimit")
             scope = _scope(action.rate_limit_scope, where / "rateLimitScope")
         elif number is ActionNumber.SIGKILL:
-            signal = _SIGKILL
+            signals.append(_SIGKILL)
         elif number is ActionNumber.SIGNAL:
-            signal = _signal(action.arg_sig, where / "argSig")
+            signals.append(_signal(action.arg_sig, where / "argSig"))
         elif number is ActionNumber.OVERRIDE:
             error = _error(action.arg_error, where / "argError")
     return Effect(
@@ -104,7 +106,8 @@ def effect(actions: Sequence[Action], place: Place) -> Effect:
         post=post,
         rate_limit_ns=limit,
         rate_limit_scope=scope,
-        signal=signal,
+        # Where interrupts are off the kernel keeps one signal for later: that has to be this one.
+        signals=(_SIGKILL,) if _SIGKILL in signals else tuple(signals),
         error=error,
         kernel_stack=any(action.kernel_stack_trace for action in actions),
         user_stack=any(action.user_stack_trace for action in actions),

@@ -30,13 +30,16 @@ MAX_SUBSTRING_BYTES = 100
 """Of all the values of a condition, by the contract."""
 MAX_SUBSTRINGS = 16
 _MAX_VALUES = 4096
-_MAX_EQUAL_VALUES = 4
+_MAX_FEW_VALUES = 4
 _S_IFMT = 0o170000
 
 _NUMERIC = {
     *("Equal", "NotEqual", "GreaterThan", "GT", "LessThan", "LT", "Mask"),
     *("InRange", "NotInRange", "InMap", "NotInMap"),
 }
+_RANGED = frozenset({"InRange", "NotInRange", "InMap", "NotInMap"})
+_FEW = frozenset({"Equal", "NotEqual", "InRange", "NotInRange"})
+"""Those of numbers to which the contract allows few values."""
 _TEXTUAL = {
     *("Equal", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"),
     *("SubString", "SubStringIgnCase"),
@@ -106,23 +109,17 @@ class ArgumentConditions:
         elif type_.name in _CAPABILITY_SETS:
             aliases = {name: 1 << bit for name, bit in names.CAPABILITY_BITS.items()}
         values = self._expanded(entry.values, type_.name, place)
+        _check_values(operator, values, place / "values")
         # A bit pattern of the type's width may be written without its sign.
         wide = (1 << type_.bits) - 1 if type_.signed else high
+        given = intervals(values, place, names=aliases, low=low, high=wide)
         if operator == "Mask":
             mask = 0
-            for part in intervals(values, place, names=aliases, low=low, high=wide):
+            for part in given:
                 mask |= part.low
             return f"({variable} & {constant(mask, signed=type_.signed)}) != 0"
-        given = intervals(values, place, names=aliases, low=low, high=wide)
         if type_.signed:
-            given = [
-                Interval(*(end - (1 << type_.bits) if end > high else end for end in part))
-                for part in given
-            ]
-        if operator in {"Equal", "NotEqual"} and len(given) > _MAX_EQUAL_VALUES:
-            (place / "values").fail(f"at most {_MAX_EQUAL_VALUES} values; InMap takes more")
-        if len(given) > _MAX_VALUES:
-            (place / "values").fail(f"at most {_MAX_VALUES} values")
+            given = [half for part in given for half in _with_signs(part, type_.bits)]
         if operator in {"GreaterThan", "GT"}:
             given = [Interval(part.low + 1, high) for part in given if part.low < high]
         elif operator in {"LessThan", "LT"}:
@@ -174,6 +171,27 @@ class ArgumentConditions:
         return negated(test, operator)
 
 
+def _check_values(operator: str, values: Sequence[str], place: Place) -> None:
+    """Raise `HookError` for numbers that the operator does not take."""
+    if operator not in _RANGED:
+        for at, text in enumerate(values):
+            if ":" in text:
+                (place / at).fail(f"{text!r} is not a number: {operator} takes no MIN:MAX")
+    if operator in _FEW and len(values) > _MAX_FEW_VALUES:
+        place.fail(f"at most {_MAX_FEW_VALUES} values; InMap takes more")
+    if len(values) > _MAX_VALUES:
+        place.fail(f"at most {_MAX_VALUES} values")
+
+
+def _with_signs(span: Interval, bits: int) -> list[Interval]:
+    """Return what bit patterns from `low` to `high` are as signed numbers: one span, or two."""
+    middle, end = 1 << bits - 1, 1 << bits
+    if span.high < middle:
+        return [span]
+    negative = Interval(max(span.low, middle) - end, span.high - end)
+    return [negative, Interval(span.low, middle - 1)] if span.low < middle else [negative]
+
+
 def _file_type(value: str, entry: ArgumentSelector, place: Place) -> str:
     types = set()
     for at, name in enumerate(entry.values):
@@ -196,6 +214,6 @@ def _text_value(text: str, place: Place) -> bytes:
     raw = raw.removesuffix(b"\\0")
     if not raw:
         place.fail("must not be empty")
-    if len(raw) >= MAX_TEXT_VALUE_BYTES:
-        place.fail(f"longer than {MAX_TEXT_VALUE_BYTES - 1} bytes")
+    if len(raw) > MAX_TEXT_VALUE_BYTES:
+        place.fail(f"longer than {MAX_TEXT_VALUE_BYTES} bytes")
     return raw

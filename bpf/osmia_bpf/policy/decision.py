@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _WORD = 8
+_WORDS_AT_ONCE = 32
+"""How many words one branch compares, so that long values nest no deeper than compilers read."""
 _INDENT = "    "
 
 
@@ -85,7 +87,19 @@ def _text_node(
         lines.append(f"{pad}if (size {relation} {length})")
         lines.append(f"{pad}{_INDENT}return 1;")
     rest = [value for value in values if value[0]]
-    if not rest:
+    if not rest or (len(rest) < len(values) and not exact):
+        # Whoever begins with the longer one begins with the shorter.
+        return
+    shared = _shared_words(rest)
+    if shared:
+        agreed = rest[0][0][: _WORD * shared]
+        chunks = range(0, shared, _WORDS_AT_ONCE)
+        for at, first in enumerate(chunks):
+            different = _difference(agreed, depth, first, min(first + _WORDS_AT_ONCE, shared))
+            lines.append(f"{pad}{_INDENT * at}if (!({different})) {{")
+        rest = [(text[_WORD * shared :], length) for text, length in rest]
+        _text_node(rest, depth + shared, level + len(chunks), lines, exact=exact)
+        lines.extend(f"{pad}{_INDENT * at}}}" for at in reversed(range(len(chunks))))
         return
     word = f"word{depth}"
     lines.append(f"{pad}u64 {word} = *(const u64 *)(text + {_WORD * depth});")
@@ -97,6 +111,26 @@ def _text_node(
             branches.setdefault(key, []).append((text[size:], length))
         masked = word if size == _WORD else f"({word} & {(1 << 8 * size) - 1:#x}ULL)"
         _word_tree(masked, sorted(branches.items()), depth + 1, level, lines, exact=exact)
+
+
+def _shared_words(values: Sequence[tuple[bytes, int]]) -> int:
+    """Return how many whole words all values begin with alike."""
+    texts = [text for text, _ in values]
+    first, last, most = min(texts), max(texts), min(map(len, texts)) // _WORD
+    # What lies between two texts in their order begins as both of them do.
+    return next(
+        (at for at in range(most) if first[_WORD * at :][:_WORD] != last[_WORD * at :][:_WORD]),
+        most,
+    )
+
+
+def _difference(agreed: bytes, depth: int, first: int, end: int) -> str:
+    """Return C that is 0 if the text has some of the words that values agree in."""
+    return " | ".join(
+        f"(*(const u64 *)(text + {_WORD * (depth + at)})"
+        f" ^ {int.from_bytes(agreed[_WORD * at : _WORD * (at + 1)], 'little'):#x}ULL)"
+        for at in range(first, end)
+    )
 
 
 def _word_tree(

@@ -239,9 +239,7 @@ def _listed(values: list[str], word: str) -> str:
 
 
 def _effect(effect: Effect) -> str:
-    parts = []
-    if effect.signal:
-        parts.append(f"sends signal {effect.signal} to the process")
+    parts = [f"sends signal {signal} to the process" for signal in effect.signals]
     if effect.error is not None:
         parts.append(f"lets the call return {effect.error} without being done")
     if effect.post:

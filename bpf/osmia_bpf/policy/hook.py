@@ -25,7 +25,7 @@ class Argument:
     raw: str
     """C for what the hook hands over, 64 bits."""
     size: str = ""
-    """C for the size of a buffer."""
+    """C for the size of a buffer; empty if only what the function returns tells it."""
     at_return: bool = False
     """To be read when the function returns."""
     max_data: bool = False

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 MAX_FRAMES = 64
 
-_TAIL_MASK = 16383
-_TAIL_BYTES = 16384 + 4096
+_TEXT_BYTES = 4096
 _FRAME_BYTES = 8
+_STACK_BYTES = MAX_FRAMES * _FRAME_BYTES
+_STACKS = ("kernel", "user")
 
 
 class ProbeSource(ABC):
@@ -75,6 +76,12 @@ class ProbeSource(ABC):
     def has_stacks(self) -> bool:
         """Whether some selector reports stack traces."""
         return any(effect.has_stack for effect in self.effects)
+
+    @property
+    def _tail_bytes(self) -> int:
+        """How long texts and stacks can be, all together."""
+        stacks = len(_STACKS) * _STACK_BYTES if self.has_stacks else 0
+        return len(self.texts) * _TEXT_BYTES + stacks
 
     def programs(self) -> list[Program]:
         """Return the programs, callees first."""
@@ -170,11 +177,10 @@ class ProbeSource(ABC):
         """Write the structs and maps."""
         suffix, c = self.suffix, self.c
         members = [f"    struct {v.argument.type.struct} a{v.key};" for v in self.values]
-        tail = self.texts or self.has_stacks
         c.write(
             f"struct record_{suffix} {{\n    struct policy_header header;\n"
             + "\n".join(members)
-            + (f"\n    char tail[{_TAIL_BYTES}];" if tail else "")
+            + (f"\n    char tail[{self._tail_bytes}];" if self._tail_bytes else "")
             + "\n} __attribute__((aligned(8)));\n"
             f"struct scratch_{suffix} {{\n    struct record_{suffix} record;\n"
             "    struct dentry *root_dentry;\n    struct vfsmount *root_mount;\n"
@@ -323,7 +329,7 @@ class ProbeSource(ABC):
                 )
         self._tail()
         fixed = f"sizeof(struct record_{self.suffix})"
-        size = f"{fixed} - {_TAIL_BYTES} + used" if self.texts or self.has_stacks else fixed
+        size = f"{fixed} - {self._tail_bytes} + used" if self._tail_bytes else fixed
         c.write(f"submit({number}, record, {size});", 2)
         c.write("}")
         if self.hook.can_override and any(effect.error is not None for effect in self.effects):
@@ -332,29 +338,31 @@ class ProbeSource(ABC):
 
     def _tail(self) -> None:
         """Write the copies of texts and stacks behind the values; `used` is their size."""
-        if not self.texts and not self.has_stacks:
+        if not self._tail_bytes:
             return
         self.c.write("u64 used = 0;", 2)
+        most = 0
         # In the order of the values.
         for key, argument in [value for value in self.values if value.argument.type.has_text]:
             if argument.type.is_path:
                 self.c.write(f"a{key}->truncated = slot{key}->truncated;", 2)
             self.c.write(
                 f"u64 copy{key} = n{key};\nAT_MOST(copy{key}, TEXT_BYTES);\n"
-                f"opaque(used);\nused &= {_TAIL_MASK};\n"
+                f"AT_MOST(used, {most});\n"
                 f"probe_read_kernel(&record->tail[used], copy{key}, t{key});\n"
                 f"a{key}->size = copy{key};\nused += copy{key};",
                 2,
             )
-        if not self.has_stacks:
-            return
-        for which, flags in (("kernel", 0), ("user", 1 << 8)):
-            self.c.write(
-                f"if ({which}_stack) {{\n    opaque(used);\n    used &= {_TAIL_MASK};\n"
-                f"    int bytes = bpf_get_stack(ctx, &record->tail[used], "
-                f"{MAX_FRAMES * _FRAME_BYTES}, {flags});\n    if (bytes > 0) {{\n"
-                f"        record->header.{which}_frames = bytes / {_FRAME_BYTES};\n"
-                "        used += bytes;\n    }\n}",
-                2,
-            )
-        self.c.write(f"AT_MOST(used, {_TAIL_BYTES});", 2)
+            most += _TEXT_BYTES
+        if self.has_stacks:
+            for which, flags in zip(_STACKS, (0, 1 << 8), strict=True):
+                self.c.write(
+                    f"if ({which}_stack) {{\n    AT_MOST(used, {most});\n"
+                    f"    int bytes = bpf_get_stack(ctx, &record->tail[used], "
+                    f"{_STACK_BYTES}, {flags});\n    if (bytes > 0) {{\n"
+                    f"        record->header.{which}_frames = bytes / {_FRAME_BYTES};\n"
+                    "        used += bytes;\n    }\n}",
+                    2,
+                )
+                most += _STACK_BYTES
+        self.c.write(f"AT_MOST(used, {most});", 2)

@@ -13,6 +13,7 @@ from osmia_bpf.policy.macros import expanded
 from osmia_bpf.policy.problems import HookError
 from osmia_bpf.policy.registers import Call
 from osmia_bpf.policy.resolve_arguments import ArgumentResolver
+from osmia_bpf.policy.types import Family
 from osmia_bpf.policy.validate import check_digest, message_text, tag_texts
 from osmia_bpf.programs import ProgramKind
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from osmia_api.tracing_policy.hooks import Hook
     from osmia_api.tracing_policy.selectors import Selector
     from osmia_bpf.policy.facts import KernelFacts
+    from osmia_bpf.policy.hook import Argument
     from osmia_bpf.policy.problems import Place
 
 _RAW_SYSCALL_ID = 4
@@ -103,6 +105,7 @@ class Resolver:
                 self.facts.btf, self.facts.machine, return_kind, symbol, call.parameters
             )
             returned = self.arguments.returned(hook.return_arg, exit_call, place / "returnArg")
+        _check_late(arguments, returned, place)
         if hook.return_arg_action:
             (place / "returnArgAction").fail("not supported by this version")
         return ResolvedHook(
@@ -216,6 +219,7 @@ class Resolver:
             kind = self._needs(place, ProgramKind.TRACEPOINT)
             call = Call(self.facts.btf, self.facts.machine, kind)
             arguments = self.arguments.of_call(hook.args, (), call, types, place)
+            _check_late(arguments, None, place)
         elif syscall_only and by_btf:
             # The same call without the copy of its arguments that a format needs.
             kind = ProgramKind.TRACEPOINT
@@ -279,6 +283,8 @@ class Resolver:
                     (where / "argError").fail("LSM hooks return 0 or a negative errno")
                 if action.ima_hash:
                     self._check_ima(hook.hook, where / "imaHash")
+        arguments = self.arguments.of_call(hook.args, (), call, types, place)
+        _check_late(arguments, None, place)
         return ResolvedHook(
             number=number,
             path=place.path,
@@ -287,7 +293,7 @@ class Resolver:
             targets=(hook.hook,),
             btf_id=function_id,
             name=hook.hook,
-            arguments=self.arguments.of_call(hook.args, (), call, types, place),
+            arguments=arguments,
             data_from=len(hook.args),
             selectors=self._selectors(hook, place),
             message=message_text(hook.message, place / "message"),
@@ -310,6 +316,8 @@ class Resolver:
             return_kind = self._needs(place / "return", ProgramKind.URETPROBE)
             exit_call = Call(self.facts.btf, self.facts.machine, return_kind)
             returned = self.arguments.returned(hook.return_arg, exit_call, place / "returnArg")
+        arguments = self.arguments.of_call(hook.args, hook.data, call, [], place)
+        _check_late(arguments, returned, place)
         return [
             ResolvedHook(
                 number=number + at,
@@ -319,7 +327,7 @@ class Resolver:
                 targets=(str(where) if hook.symbols else "",),
                 btf_id=0,
                 name=hook.path,
-                arguments=self.arguments.of_call(hook.args, hook.data, call, [], place),
+                arguments=arguments,
                 data_from=len(hook.args),
                 selectors=self._selectors(hook, place),
                 message=message_text(hook.message, place / "message"),
@@ -334,3 +342,19 @@ class Resolver:
             )
             for at, where in enumerate(places)
         ]
+
+
+def _check_late(arguments: tuple[Argument, ...], returned: Argument | None, place: Place) -> None:
+    """Raise `HookError` for what is to be read at a return, and cannot be."""
+    for at, argument in enumerate(arguments):
+        if not argument.at_return:
+            continue
+        where = place / "args" / at
+        if returned is None:
+            (where / "returnCopy").fail("the hook needs return: true and returnArg")
+        type_ = argument.type
+        sized = argument.size or type_.family is not Family.BUFFER or not type_.sized_in_bytes
+        if not sized and returned.type.family is not Family.NUMBER:
+            (where / "sizeArgIndex").fail(
+                f"needed for {type_.name}: what the function returns is no number of bytes"
+            )

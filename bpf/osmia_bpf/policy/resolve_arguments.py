@@ -108,6 +108,8 @@ class ArgumentResolver:
         if type_.family is not Family.BUFFER or type_.name == "iov_iter":
             return ""
         if not model.size_arg_index:
+            if model.return_copy and type_.sized_in_bytes:
+                return ""
             (place / "sizeArgIndex").fail(f"needed for {type_.name}: which argument holds its size")
         try:
             return call.argument(model.size_arg_index - 1)

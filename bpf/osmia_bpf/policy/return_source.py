@@ -83,12 +83,13 @@ class ReturnSource(ProbeSource):
         for key, argument in self.values[1:]:
             if argument.type.family is not Family.BUFFER:
                 continue
-            self.c.write(f"u64 size{key} = s->entered.size{key};")
+            told = f"s->entered.size{key}" if argument.size else "0"
+            self.c.write(f"u64 size{key} = {told};")
             if self._returned.type.family is Family.NUMBER and argument.type.sized_in_bytes:
+                fits = f"filled{key} < size{key}" if argument.size else "1"
                 self.c.write(
                     f"s64 filled{key} = {self._returned.number};\n"
-                    f"if (filled{key} >= 0 && filled{key} < size{key})\n"
-                    f"    size{key} = filled{key};"
+                    f"if (filled{key} >= 0 && {fits})\n    size{key} = filled{key};"
                 )
 
     def size_of(self, value: Value) -> str:

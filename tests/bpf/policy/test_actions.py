@@ -45,6 +45,16 @@ def test_a_signal(node):
     assert node.events()[0].action.name == "KPROBE_ACTION_SIGNAL"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_process_is_killed_whatever_other_signal_it_gets(node, order):
+    """It ignores the other one."""
+    both = ["action: Sigkill", f"action: Signal, argSig: {signal.SIGURG:d}"]
+    node.add(access(*both[::order]))
+    assert victim().returncode == -signal.SIGKILL
+    (event,) = node.events()
+    assert event.action.name == f"KPROBE_ACTION_{'SIGNAL' if order == 1 else 'SIGKILL'}"
+
+
 def test_no_post_keeps_still_and_kills_all_the_same(node):
     node.add(access("action: Sigkill", "action: NoPost"))
     assert victim().returncode == -signal.SIGKILL

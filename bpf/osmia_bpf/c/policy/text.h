@@ -2,8 +2,8 @@
 
 #define TEXT_BYTES 4096
 #define NAME_BYTES 256
-#define IOVEC_PIECES 8
 #define WALK_COMPONENTS 64  // per program run, where that is bounded: tail calls go on from there
+#define IOVEC_PIECES 64     // of a vector, where that is bounded
 
 struct slot {
     struct dentry *dentry;  // of a path: where the walk up stands
@@ -11,6 +11,7 @@ struct slot {
     u32 walking, truncated;
     u32 from, size;  // where the text is
     u64 address;     // of a buffer: where it was copied from, if that is one piece
+    u64 pieces;      // of a vector: how many were looked at
     // Behind the text there are zeros, as many as the longest value that it is compared with.
     char text[TEXT_BYTES + SLOT_REST_BYTES];
 };
@@ -30,14 +31,15 @@ inlined const char *text_end(struct slot *slot, u32 length)
 
 #define IS_KERNEL_ADDRESS(address) ((s64)(address) < 0)
 
-// Copies a string that ends with NUL, of a process or of the kernel.
+// Copies a string that ends with NUL, of a process or of the kernel. Where it is cut, its NUL is the
+// first of the zeros behind the text.
 inlined s32 read_string(struct slot *slot, u64 address)
 {
     s32 size;
     if (IS_KERNEL_ADDRESS(address))
-        size = probe_read_kernel_str(slot->text, TEXT_BYTES, (void *)address);
+        size = probe_read_kernel_str(slot->text, TEXT_BYTES + 1, (void *)address);
     else
-        size = probe_read_user_str(slot->text, TEXT_BYTES, (void *)address);
+        size = probe_read_user_str(slot->text, TEXT_BYTES + 1, (void *)address);
     slot->from = 0;
     slot->size = size > 0 ? size - 1 : 0;
     return size < 0 ? size : 0;
@@ -68,46 +70,77 @@ inlined s32 read_bytes(struct slot *slot, u64 address, u64 size)
 }
 #endif
 
+#ifdef HAVE_MAY_GOTO
+// Leaves a loop that the kernel finds too long; with it in them, loops need no bound of their own.
+// Compilers know the instruction by name from LLVM 19 on only.
+#define GOES_ON(turn, most)                                                                        \
+    ({                                                                                             \
+        __label__ too_long, end;                                                                   \
+        bool _on = 1;                                                                              \
+        asm volatile goto("1: .byte 0xe5, 0\n"                                                     \
+                          ".long ((%l[too_long] - 1b - 8) / 8) & 0xffff\n"                         \
+                          ".short 0"                                                               \
+                          :                                                                        \
+                          :                                                                        \
+                          :                                                                        \
+                          : too_long);                                                             \
+        goto end;                                                                                  \
+    too_long:                                                                                      \
+        _on = 0;                                                                                   \
+    end:                                                                                           \
+        _on;                                                                                       \
+    })
+#else
+#define GOES_ON(turn, most) ((turn)++ < (most))
+#endif
+
 #ifdef USES_read_iovec
-// Copies the pieces of a vector one behind the other, as many as fit, from `skip` bytes on.
+// Copies the pieces of a vector one behind the other, as much as fits, from `skip` bytes on.
 inlined s32 read_iovec(struct slot *slot, u64 address, u64 count, u64 skip, u64 *whole)
 {
     struct {
         u64 base, length;
     } piece;
-    u32 at = 0;
     s32 error = 0;
     *whole = 0;
     slot->from = 0;
+    slot->size = 0;
     slot->address = 0;
-#pragma unroll
-    for (int i = 0; i < IOVEC_PIECES; i++) {
-        if (i >= count)
+    slot->pieces = 0;
+    // In the map, as in walk_path: the verifier is to find each turn alike.
+    volatile u64 *pieces = &slot->pieces;
+    volatile u32 *size = &slot->size;
+    u32 turn = 0;
+#pragma unroll 1
+    while (GOES_ON(turn, IOVEC_PIECES)) {
+        u64 number = *pieces;
+        if (number >= count)
             break;
-        error = read_memory(&piece, sizeof(piece), address + i * sizeof(piece));
+        *pieces = number + 1;
+        error = read_memory(&piece, sizeof(piece), address + number * sizeof(piece));
         if (error)
             break;
-        if (i == 0) {
+        if (number == 0) {
             piece.base += skip;
             piece.length -= skip;
             // A single piece can be read on behind the text's end.
             slot->address = count == 1 ? piece.base : 0;
         }
         *whole += piece.length;
-        if (at >= TEXT_BYTES)
-            continue;
+        u64 at = *size;
         u64 room = TEXT_BYTES - at;
         u64 part = piece.length < room ? piece.length : room;
-        opaque(at);
-        at &= TEXT_BYTES - 1;
+        *size = at + part;
         // The verifier does not see that the two together are bounded: there is room for both.
+        AT_MOST(at, TEXT_BYTES);
         AT_MOST(part, TEXT_BYTES);
         error = read_memory(&slot->text[at], part, piece.base);
         if (error)
             break;
-        at += part;
     }
-    slot->size = at;
+    // Nobody knows how long the others are; that the text is not whole has to be told.
+    if (slot->pieces < count)
+        *whole += 1;
     return error;
 }
 #endif
@@ -137,30 +170,6 @@ inlined s32 read_iov_iter(struct slot *slot, struct iov_iter *iter, u64 *whole)
         slot->size = *whole;
     return error;
 }
-#endif
-
-#ifdef HAVE_MAY_GOTO
-// Leaves a loop that the kernel finds too long; with it in them, loops need no bound of their own.
-// Compilers know the instruction by name from LLVM 19 on only.
-#define GOES_ON(turn, most)                                                                        \
-    ({                                                                                             \
-        __label__ too_long, end;                                                                   \
-        bool _on = 1;                                                                              \
-        asm volatile goto("1: .byte 0xe5, 0\n"                                                     \
-                          ".long ((%l[too_long] - 1b - 8) / 8) & 0xffff\n"                         \
-                          ".short 0"                                                               \
-                          :                                                                        \
-                          :                                                                        \
-                          :                                                                        \
-                          : too_long);                                                             \
-        goto end;                                                                                  \
-    too_long:                                                                                      \
-        _on = 0;                                                                                   \
-    end:                                                                                           \
-        _on;                                                                                       \
-    })
-#else
-#define GOES_ON(turn, most) ((turn)++ < (most))
 #endif
 
 #ifdef HAVE_dentry__d_name

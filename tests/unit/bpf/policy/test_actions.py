@@ -35,10 +35,17 @@ def test_several_actions_come_together():
     found = read(
         {"action": "Sigkill"}, {"action": "Override", "argError": -1}, {"action": "NoPost"}
     )
-    assert found.signal == 9
+    assert found.signals == (9,)
     assert found.error == -1
     assert not found.post
     assert found.reported is ActionNumber.NOPOST
+
+
+def test_sigkill_stands_alone_whatever_signals_come_with_it():
+    user1, user2 = ({"action": "Signal", "argSig": number} for number in (10, 12))
+    assert read(user1, user2).signals == (10, 12)
+    assert read({"action": "Sigkill"}, user1).signals == (9,)
+    assert read(user1, {"action": "Sigkill"}, user2).signals == (9,)
 
 
 def test_post_keeps_its_options():

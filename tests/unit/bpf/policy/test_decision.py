@@ -96,6 +96,27 @@ def test_text_trees_compiled(tmp_path):
     assert False in expected
 
 
+def test_long_texts_compiled(tmp_path):
+    """Values as long as texts get, which differ in their first byte, their last, or in between."""
+    chance = random.Random(9)
+    whole = bytes(chance.choice(b"ab/") for _ in range(4096))
+    values = [whole, whole[:3000] + b"x", whole[:-1] + b"x", b"x" + whole[1:], whole[:2000]]
+    candidates = [*values, *(value[:-1] for value in values), whole[:2500], whole[:3000] + b"xx"]
+    functions, lines, expected = [], [], []
+    for exact in (True, False):
+        functions.append(text_function(f"f{exact:d}", values, exact=exact))
+        for text in candidates:
+            shown = "".join(f"\\x{byte:02x}" for byte in text)
+            lines.append(
+                f'{{ char t[8192] = {{}}; memcpy(t, "{shown}", {len(text)});'
+                f' printf("%d ", f{exact:d}(t, {len(text)})); }}'
+            )
+            test = text.__eq__ if exact else text.startswith
+            expected.append(any(test(value) for value in values))
+    found = run(tmp_path, "\n".join(functions), "\n".join(lines))
+    assert [word == "1" for word in found] == expected
+
+
 def test_common_beginnings_are_compared_once():
     values = [f"/etc/secrets/directory/{n:03}".encode() for n in range(100)]
     text = text_function("f", values, exact=False)

@@ -203,6 +203,21 @@ def with_selector(**selector):
         (LSEEK | {"args": [{"index": 0}]}, "args[0].type", "cannot be told"),
         (LSEEK | {"args": [{"index": 0, "type": "iov_iter"}]}, "args[0].type", "no struct"),
         (LSEEK | {"args": [{"index": 0, "type": "char_buf"}]}, "args[0].sizeArgIndex", "needed"),
+        (
+            LSEEK | {"args": [{"index": 0, "type": "char_buf", "returnCopy": True}]},
+            "args[0].returnCopy",
+            "needs return: true",
+        ),
+        (
+            LSEEK
+            | {
+                "args": [{"index": 0, "type": "char_buf", "returnCopy": True}],
+                "return": True,
+                "returnArg": {"index": 0, "type": "string"},
+            },
+            "args[0].sizeArgIndex",
+            "no number of bytes",
+        ),
         (LSEEK | {"args": [{"index": 0, "type": "sock"}]}, "args[0].type", "no struct sock"),
         (LSEEK | {"args": [{"index": 0, "type": "int"}] * 6}, "args", "at most 5"),
         (LSEEK | {"args": [{"index": 0, "type": "int", "source": "x"}]}, "args[0].source", "data"),
@@ -225,6 +240,18 @@ def with_selector(**selector):
             with_selector(matchArgs=[{"index": 0, "operator": "Equal", "values": ["1"] * 5}]),
             "selectors[0].matchArgs[0].values",
             "InMap takes more",
+        ),
+        (
+            with_selector(
+                matchArgs=[{"index": 0, "operator": "NotInRange", "values": ["1:2"] * 5}]
+            ),
+            "selectors[0].matchArgs[0].values",
+            "at most 4 values",
+        ),
+        (
+            with_selector(matchArgs=[{"index": 0, "operator": "GT", "values": ["1:2"]}]),
+            "selectors[0].matchArgs[0].values[0]",
+            "'1:2' is not a number: GT takes no MIN:MAX",
         ),
         (
             with_selector(matchArgs=[{"index": 0, "operator": "Equal", "values": ["a"]}]),
