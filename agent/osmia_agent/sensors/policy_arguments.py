@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import stat
+import struct
 from typing import TYPE_CHECKING
 
 from osmia_agent.process.credentials import capabilities, secure_bits
@@ -45,6 +46,8 @@ _MACHINE = os.uname().machine
 _HOST_LEVEL = 0
 _UNRESOLVED = "unresolvedPathComponents"
 _AF_INET6 = int(socket.AF_INET6)
+_TRACEPOINT_FAMILIES = frozenset(map(int, (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)))
+"""Those that the contract names in events of tracepoints."""
 
 _NUMBER_KINDS = {
     **dict.fromkeys(("int", "sint32", "int32", "sint16", "int16", "sint8", "int8"), "int_arg"),
@@ -99,16 +102,29 @@ _HASHES = {
 _PERF_TYPES = ("HARDWARE", "SOFTWARE", "TRACEPOINT", "HW_CACHE", "RAW", "BREAKPOINT")
 
 
+def arguments(
+    schema: ArgumentSchema, decoded: DecodedArgument, *, of_tracepoint: bool = False
+) -> tuple[KprobeArgument, ...]:
+    """Return the messages for one argument: an array has one for each of its words."""
+    if schema.type == "words" and not decoded.error:
+        return tuple(
+            KprobeArgument("size_arg", word, schema.label)
+            for (word,) in struct.iter_unpack("=Q", decoded.text)
+        )
+    return (argument(schema, decoded, of_tracepoint=of_tracepoint),)
+
+
 def argument(
-    schema: ArgumentSchema, decoded: DecodedArgument, *, with_abi: bool = False
+    schema: ArgumentSchema, decoded: DecodedArgument, *, of_tracepoint: bool = False
 ) -> KprobeArgument:
     """Return the message for one argument; what could not be read is an error message.
 
-    `with_abi` says that the number of a system call is shown with the ABI it came through.
+    Tracepoints show the number of a system call with the ABI it came through, and of address
+    families the common ones.
     """
     if decoded.error:
         return KprobeArgument("error_arg", _error(decoded.error), schema.label)
-    kind, value = _value(schema.type, decoded, with_abi=with_abi)
+    kind, value = _value(schema.type, decoded, of_tracepoint=of_tracepoint)
     return KprobeArgument(kind, value, schema.label)
 
 
@@ -130,11 +146,11 @@ def _error(code: int) -> KprobeError:
     return KprobeError(Message=f"{os.strerror(number)} ({name})")
 
 
-def _value(name: str, decoded: DecodedArgument, *, with_abi: bool) -> tuple[str, object]:  # noqa: C901, PLR0911 - one case per layout
+def _value(name: str, decoded: DecodedArgument, *, of_tracepoint: bool) -> tuple[str, object]:  # noqa: C901, PLR0911 - one case per layout
     value, raw = decoded.value, decoded.text
     match value:
         case values.Number(number):
-            return _number(name, number, with_abi=with_abi)
+            return _number(name, number, of_tracepoint=of_tracepoint)
         case values.Text():
             return "string_arg", text(raw)
         case values.Buffer(whole):
@@ -144,13 +160,14 @@ def _value(name: str, decoded: DecodedArgument, *, with_abi: bool) -> tuple[str,
         case values.File():
             return _file(name, value, text(raw))
         case values.Sock():
-            return "sock_arg", _sock(value)
+            return "sock_arg", _sock(value, _family(value.family, of_tracepoint=of_tracepoint))
         case values.Skb():
-            return "skb_arg", _skb(value)
+            return "skb_arg", _skb(value, _family(value.family, of_tracepoint=of_tracepoint))
         case values.Sockaddr(address, family, port):
+            shown = _family(family, of_tracepoint=of_tracepoint)
             if name == "sockaddr_un":
-                return "sockaddrun_arg", KprobeSockaddrUn(_family(family), _unix_path(raw))
-            return "sockaddr_arg", KprobeSockaddr(_family(family), _address(family, address), port)
+                return "sockaddrun_arg", KprobeSockaddrUn(shown, _unix_path(raw))
+            return "sockaddr_arg", KprobeSockaddr(shown, _address(family, address), port)
         case values.UserNamespaceValue():
             return "user_ns_arg", _user_namespace(value.level, value.uid, value.gid, value.inode)
         case values.Cred():
@@ -176,7 +193,7 @@ def _value(name: str, decoded: DecodedArgument, *, with_abi: bool) -> tuple[str,
             return "string_arg", ima_hash(decoded)
 
 
-def _number(name: str, number: int, *, with_abi: bool) -> tuple[str, object]:
+def _number(name: str, number: int, *, of_tracepoint: bool) -> tuple[str, object]:
     kind = _NUMBER_KINDS.get(name)
     if kind == "int_arg":
         return kind, _signed(number, 32)
@@ -193,13 +210,13 @@ def _number(name: str, number: int, *, with_abi: bool) -> tuple[str, object]:
             shown = CapabilitiesType.DAC_OVERRIDE.name
         return "capability_arg", KprobeCapability(value, shown)
     if name == "syscall64":
-        return _syscall(number, with_abi=with_abi)
+        return _syscall(number, of_tracepoint=of_tracepoint)
     return _CAPABILITY_KINDS[name], f"{number:016x}"
 
 
-def _syscall(number: int, *, with_abi: bool) -> tuple[str, object]:
+def _syscall(number: int, *, of_tracepoint: bool) -> tuple[str, object]:
     call = number & (1 << syscalls.COMPAT_BIT) - 1
-    if not with_abi:
+    if not of_tracepoint:
         return "size_arg", call
     tables = syscalls.COMPAT_ABI_OF_MACHINE if number != call else syscalls.ABI_OF_MACHINE
     return "syscall_id", SyscallId(call, tables.get(_MACHINE, ""))
@@ -229,7 +246,9 @@ def _file(name: str, value: values.File, path: str) -> tuple[str, object]:
     return "file_arg", KprobeFile("", path or "/", flags, permission)
 
 
-def _family(number: int) -> str:
+def _family(number: int, *, of_tracepoint: bool) -> str:
+    if of_tracepoint and number not in _TRACEPOINT_FAMILIES:
+        return ""
     return names.FAMILIES[number] if number < len(names.FAMILIES) else str(number)
 
 
@@ -243,10 +262,10 @@ def _address(family: int, address: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET6, address) if family == _AF_INET6 else ""
 
 
-def _sock(value: values.Sock) -> KprobeSock:
+def _sock(value: values.Sock, family: str) -> KprobeSock:
     state = names.STATES[value.state] if value.state < len(names.STATES) else str(value.state)
     return KprobeSock(
-        family=_family(value.family),
+        family=family,
         type=_SOCKET_TYPES.get(value.type, str(value.type)),
         protocol=_protocol(value.protocol),
         mark=value.mark,
@@ -260,7 +279,7 @@ def _sock(value: values.Sock) -> KprobeSock:
     )
 
 
-def _skb(value: values.Skb) -> KprobeSkb:
+def _skb(value: values.Skb, family: str) -> KprobeSkb:
     return KprobeSkb(
         hash=value.hash,
         len=value.length,
@@ -274,7 +293,7 @@ def _skb(value: values.Skb) -> KprobeSkb:
         sec_path_len=value.security_path_length,
         sec_path_olen=value.security_path_offload_length,
         protocol=_protocol(value.protocol),
-        family=_family(value.family),
+        family=family,
     )
 
 

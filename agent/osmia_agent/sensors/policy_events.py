@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from osmia_agent.sensors.policy_arguments import argument, ima_hash
+from osmia_agent.sensors.policy_arguments import argument, arguments, ima_hash
 from osmia_bpf.policy.values import (
     Header,
     Phase,
@@ -60,7 +61,6 @@ MAX_THREADS = 1024
 """Threads whose form of the process is kept."""
 
 _NO_WAIT = 1 << 64
-_ABI_EVENTS = frozenset({"tracepoints"})
 _ANCESTOR_KINDS = {
     "kprobes": "kprobe",
     "fentries": "kprobe",
@@ -282,9 +282,9 @@ class PolicyEvents:
     def _body(self, pending: _Pending, returned: DecodedRecord | None) -> Body:
         policy, hook, record, lineage = pending
         process = self._thread(lineage.process, record.header.tid)
-        arguments = _arguments(hook, record, returned)
-        args, data = arguments[: hook.data_from], arguments[hook.data_from :]
-        shown, shown_data = _present(args), _present(data)
+        found = _arguments(hook, record, returned)
+        shown = tuple(chain.from_iterable(found[: hook.data_from]))
+        shown_data = tuple(chain.from_iterable(found[hook.data_from :]))
         header, action = record.header, _action(record)
         if hook.section == "tracepoints":
             subsystem, _, event = hook.name.partition("/")
@@ -394,23 +394,19 @@ def _action(record: DecodedRecord) -> KprobeAction | int:
 
 def _arguments(
     hook: HookSchema, record: DecodedRecord, returned: DecodedRecord | None
-) -> list[KprobeArgument | None]:
-    """Return the arguments in the policy's order; None for those that have no value."""
+) -> list[tuple[KprobeArgument, ...]]:
+    """Return the messages for each of the hook's arguments, none for one that has no value."""
     early = iter(record.arguments)
     late = iter(returned.arguments[1:] if returned else ())
-    found: list[KprobeArgument | None] = []
+    found: list[tuple[KprobeArgument, ...]] = []
     for schema in hook.arguments:
         decoded = None if not schema.struct else next(late if schema.at_return else early, None)
         found.append(
-            None
+            ()
             if decoded is None
-            else argument(schema, decoded, with_abi=hook.section in _ABI_EVENTS)
+            else arguments(schema, decoded, of_tracepoint=hook.section == "tracepoints")
         )
     return found
-
-
-def _present(arguments: list[KprobeArgument | None]) -> tuple[KprobeArgument, ...]:
-    return tuple([each for each in arguments if each is not None])
 
 
 def _returned(hook: HookSchema, returned: DecodedRecord | None) -> KprobeArgument | None:

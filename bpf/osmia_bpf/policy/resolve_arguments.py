@@ -51,6 +51,13 @@ _NUMBERS = {
 }
 
 
+_WORD = 8
+_NARROW = {"int": "int32", "unsigned int": "uint32"}
+_ARRAYS = {1: "const_buf", _WORD: "words"}
+"""By the bytes of an element."""
+_ARRAY = re.compile(r"\[(\d+)\]$")
+_COMMON_BYTES = 8
+"""With what each format begins; the kernel lets no program read that."""
 _MODULE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -198,17 +205,20 @@ class ArgumentResolver:
                 f"{model.index}: the tracepoint's format has {len(fields)} fields"
             )
         field = fields[model.index]
+        if field.offset < _COMMON_BYTES:
+            (place / "index").fail(f"{model.index}: {field.name} is not for programs to read")
         if model.resolve:
             (place / "resolve").fail("is not for fields of a format: use raw: true")
+        located = field.declaration.startswith("__data_loc")
         name = _field_type(field) if model.type == "auto" else model.type
-        if field.declaration.startswith("__data_loc") and name == "string":
+        if located and name == "string":
             name = "data_loc"
         type_ = TYPES.get(name or "")
         if type_ is None:
             (place / "type").fail(f"cannot be told from {field.declaration!r}: give one")
         address = f"((u64)ctx + {field.offset})"
-        size = ""
-        if name == "data_loc":
+        if located:
+            # Where it is and how long: two halves of a word.
             raw = f"((u64)ctx + (LOAD(32, ctx, {field.offset}) & 0xffff))"
         elif field.size in {1, 2, 4, 8} and "[" not in field.declaration:
             raw = f"LOAD({8 * field.size}, ctx, {field.offset})"
@@ -218,14 +228,9 @@ class ArgumentResolver:
             raw = f"read_word({address}, {type_.bits // 8})"
         else:
             raw = address
-        if type_.family is Family.BUFFER:
-            if model.size_arg_index:
-                if model.size_arg_index > len(fields):
-                    (place / "sizeArgIndex").fail(f"{model.size_arg_index}: no such field")
-                sized = fields[model.size_arg_index - 1]
-                size = f"LOAD({8 * sized.size}, ctx, {sized.offset})"
-            else:
-                size = str(field.size)
+        size = ""
+        if type_.family is Family.BUFFER or name == "words":
+            size = _field_size(model, field, fields, place)
         return Argument(
             *(type_, model.index, model.label, raw, size),
             max_data=model.max_data and type_.family is Family.BUFFER,
@@ -253,12 +258,31 @@ def inferred_type(btf: Btf, type_id: int) -> str | None:
     return None
 
 
+def _field_size(
+    model: models.Argument, field: FormatField, fields: list[FormatField], place: Place
+) -> str:
+    """Return C for the size of a buffer: what another field says, or what the record holds."""
+    if model.size_arg_index:
+        if model.size_arg_index > len(fields):
+            (place / "sizeArgIndex").fail(f"{model.size_arg_index}: no such field")
+        sized = fields[model.size_arg_index - 1]
+        return f"LOAD({8 * sized.size}, ctx, {sized.offset})"
+    if field.declaration.startswith("__data_loc"):
+        return f"(LOAD(32, ctx, {field.offset}) >> 16)"
+    if "[" not in field.declaration:
+        (place / "sizeArgIndex").fail(f"needed for {model.type}: which field holds its size")
+    return str(field.size)
+
+
 def _field_type(field: FormatField) -> str | None:
     words = field.declaration
     if words.startswith("__data_loc"):
         return "data_loc" if "char" in words else None
-    if "char" in words and ("*" in words or "[" in words):
+    array = _ARRAY.search(words)
+    if "char" in words and ("*" in words or array):
         return "string"
-    if "[" in words:
-        return None
-    return _NUMBERS.get((field.size, field.signed))
+    if array:
+        return _ARRAYS.get(field.size // max(1, int(array[1])))
+    # Of system calls each argument fills a register, whatever its own type.
+    narrow = _NARROW.get(words.removesuffix(field.name).strip()) if field.size == _WORD else None
+    return narrow or _NUMBERS.get((field.size, field.signed))

@@ -161,6 +161,8 @@ TYPES: dict[str, ArgumentType] = {
         ),
         _text("data_loc", _STRING, {}),
         ArgumentType("char_buf", Family.BUFFER, "buffer_value", _BUFFER, {}, has_text=True),
+        # No policy names this: an array of a tracepoint's format, of which each word is shown.
+        ArgumentType("words", Family.OBJECT, "buffer_value", _BUFFER, {}, has_text=True),
         ArgumentType("const_buf", Family.BUFFER, "buffer_value", _BUFFER, {}, has_text=True),
         ArgumentType(
             "char_iovec",

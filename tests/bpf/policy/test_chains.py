@@ -12,6 +12,7 @@ from osmia_agent.kernel.compiler import Job
 from osmia_agent.kernel.loader import with_successor
 from osmia_agent.sensors.policy_programs import HookState
 from osmia_agent.sensors.policy_status import PolicyError
+from osmia_api.problems import format_path
 from osmia_bpf.btf import VMLINUX
 from osmia_bpf.policy.facts import KernelFacts
 from osmia_bpf.policy.recipe import PolicyRecipe
@@ -206,7 +207,8 @@ def test_past_the_limit_a_policy_fails_and_tells_why(node, needs, calls):
     assert 30 < number <= 38
     assert "38, those of other tools included" in str(refused)
     (hook,) = node.status(refused.key).hooks
-    assert (hook.state, hook.reason) == (HookState.FAILED, str(refused))
+    assert hook.state is HookState.FAILED
+    assert str(refused) == f"{format_path(hook.path)}: {hook.reason}"
     assert calls.seen() == number
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from osmia_agent.sensors.policy_arguments import argument
+from osmia_agent.sensors.policy_arguments import argument, arguments
 from osmia_bpf.policy import values
 from osmia_bpf.policy.schema import ArgumentSchema
 from osmia_bpf.policy.values import DecodedArgument
@@ -61,9 +61,21 @@ def test_numbers(name, number, kind, value):
     assert shown(name, values.Number(number)) == (kind, value)
 
 
+def test_an_array_is_an_argument_for_each_of_its_words():
+    schema = ArgumentSchema("words", "buffer_value")
+    raw = (7).to_bytes(8, "little") + b"\xff" * 8
+    found = arguments(schema, DecodedArgument(0, values.Buffer(16), raw), of_tracepoint=True)
+    assert [(each.kind, each.value) for each in found] == [
+        ("size_arg", 7),
+        ("size_arg", (1 << 64) - 1),
+    ]
+    failed = DecodedArgument(-14, values.Buffer(16), b"")
+    assert [each.kind for each in arguments(schema, failed)] == ["error_arg"]
+
+
 def test_system_calls_of_tracepoints_tell_their_abi():
-    kind, call = shown("syscall64", values.Number(59), with_abi=True)
-    _, compat = shown("syscall64", values.Number(41 | 1 << 32), with_abi=True)
+    kind, call = shown("syscall64", values.Number(59), of_tracepoint=True)
+    _, compat = shown("syscall64", values.Number(41 | 1 << 32), of_tracepoint=True)
     assert kind == "syscall_id"
     assert call in (SyscallId(59, "x64"), SyscallId(59, "arm64"))
     assert compat in (SyscallId(41, "i386"), SyscallId(41, "arm32"))
