@@ -110,18 +110,29 @@ def explain(*, files: tuple[str, ...], btf: Path | None, procfs: Path, no_files:
 def _reports(
     files: tuple[str, ...], btf: Path | None, procfs: Path | None
 ) -> Iterator[tuple[str, Report]]:
+    from osmia_api.problems import Problem  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.binary.place import host_root  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.btf import VMLINUX, BtfError  # noqa: PLC0415 - keeps --help fast
+    from osmia_bpf.policy.check import Report  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.policy.check import check as run_passes  # noqa: PLC0415 - keeps --help fast
     from osmia_bpf.policy.facts import KernelFacts  # noqa: PLC0415 - keeps --help fast
 
-    texts = [(name, _read(name)) for name in files]
     try:
         facts = KernelFacts.running(btf or VMLINUX, None if procfs is None else host_root(procfs))
     except BtfError as error:
         raise click.ClickException(f"{error} (--btf names a file of them)") from None
-    for name, text in texts:
-        yield ("<stdin>" if name == _STDIN else name), run_passes(text, facts)
+    for file in files:
+        name = "<stdin>" if file == _STDIN else file
+        try:
+            text = _read(file)
+        except _UnreadableError as error:
+            yield name, Report(problems=(Problem((), str(error)),))
+        else:
+            yield name, run_passes(text, facts)
+
+
+class _UnreadableError(Exception):
+    """A file that holds no text; says why."""
 
 
 def _read(name: str) -> str:
@@ -129,9 +140,9 @@ def _read(name: str) -> str:
         data = sys.stdin.buffer.read() if name == _STDIN else Path(name).read_bytes()
         return data.decode()
     except OSError as error:
-        raise click.ClickException(f"{name}: cannot be read: {error.strerror}") from None
+        raise _UnreadableError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise click.ClickException(f"{name}: not UTF-8 text (byte {error.start})") from None
+        raise _UnreadableError(f"not UTF-8 text (byte {error.start})") from None
 
 
 def _print_problems(name: str, report: Report) -> None:

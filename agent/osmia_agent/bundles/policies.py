@@ -11,7 +11,6 @@ from osmia_agent.policies import K8S, PolicyError, PolicyKey, PolicyState
 from osmia_agent.sensors.policy_programs import HookState
 from osmia_api.export_config import ExportConfig
 from osmia_api.kube.resource_type import EXPORT_CONFIGS
-from osmia_api.problems import format_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -126,11 +125,7 @@ class PolicyBundles:
             return Outcome(short_hash, State.FAILED, str(error), in_force)
         self._listed[bundle_id] = key
         status = self._manager.status(key)
-        reasons = [
-            f"{format_path(hook.path)}: {hook.reason}"
-            for hook in status.hooks
-            if hook.state is HookState.FAILED
-        ]
+        reasons = [hook.problem for hook in status.hooks if hook.state is HookState.FAILED]
         outcome = Outcome(short_hash, State.LOADED)
         if reasons:
             reason = "only some hooks work: " + "; ".join(reasons)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from osmia_agent.policies.manager import STATIC
 from osmia_agent.sensors.policy_status import PolicyError, PolicyKey, PolicyState
-from osmia_api.problems import format_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +55,7 @@ def load_files(manager: PolicyManager, paths: Sequence[Path]) -> None:
     for status in manager.statuses():
         for hook in status.hooks:
             if status.state is PolicyState.PARTIALLY_ENABLED and hook.reason:
-                logger.warning(
-                    "policy %s: %s: %s", status.key.name, format_path(hook.path), hook.reason
-                )
+                logger.warning("policy %s: %s", status.key.name, hook.problem)
     logger.info(
         "policies from files: %d loaded, %d failed, in %.2f s",
         *(len(paths) - len(failures), len(failures), time.monotonic() - started_s),

@@ -25,7 +25,6 @@ from osmia_agent.sensors.policy_status import PolicyError
 from osmia_agent.sensors.process_map import PROCESSES, ProcessMap, TooManyFollowersError
 from osmia_agent.sensors.selections import SELECTIONS
 from osmia_agent.sensors.workloads import TooManyScopesError
-from osmia_api.problems import format_path
 from osmia_bpf.btf import BtfError
 from osmia_bpf.policy.processes import ProcessMapRecipe
 from osmia_bpf.policy.recipe import PolicyRecipe
@@ -247,11 +246,7 @@ class PolicyLoader:
 def failure(programs: PolicyPrograms) -> str:
     """Return why nothing of a policy works; empty if something does, or there is nothing in it."""
     statuses = programs.statuses()
-    reasons = [
-        f"{format_path(status.path)}: {status.reason}"
-        for status in statuses
-        if status.state is HookState.FAILED
-    ]
+    reasons = [status.problem for status in statuses if status.state is HookState.FAILED]
     if not reasons or any(status.state is HookState.LOADED for status in statuses):
         return ""
     return "; ".join(reasons)

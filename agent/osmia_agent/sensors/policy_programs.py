@@ -15,6 +15,7 @@ from osmia_agent.kernel.attach import attach, attach_user, close_all
 from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.chains import missed_runs
 from osmia_agent.kernel.loader import ProgramSet
+from osmia_api.problems import Problem
 from osmia_bpf.binary.digests import has_one_of
 from osmia_bpf.binary.place import UserPlace, in_root
 from osmia_bpf.policy.actions import ACTION_COUNTS, ActionNumber
@@ -58,6 +59,12 @@ class HookStatus(NamedTuple):
     description: str
     state: HookState
     reason: str = ""
+    line: int | None = None
+
+    @property
+    def problem(self) -> str:
+        """The reason with its place: ``line 7: spec.kprobes[0].call: this kernel has no ...``."""
+        return str(Problem(self.path, self.reason, self.line))
 
 
 class HookCounts(NamedTuple):
@@ -224,6 +231,7 @@ class PolicyPrograms:
                 "",
                 HookState.IGNORED if problem.ignored else HookState.FAILED,
                 problem.message,
+                problem.line,
             )
             for problem in self.schema.problems
         ]
@@ -234,9 +242,9 @@ class PolicyPrograms:
                 description += f" {hook.targets[0] or hex(hook.address or hook.offset)}"
             reason = self._reasons.get(at, "")
             state = HookState.LOADED if at in self._links else HookState.DETACHED
-            found.append(
-                HookStatus(hook.path, description, HookState.FAILED if reason else state, reason)
-            )
+            if reason:
+                state = HookState.FAILED
+            found.append(HookStatus(hook.path, description, state, reason, hook.line))
         found.sort(key=lambda status: _place(status.path))
         return found
 

@@ -6,6 +6,8 @@ As upstream answers them: an error is of code UNKNOWN with the reason as its tex
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from osmia_agent.gateway.link import Status
@@ -79,6 +81,9 @@ class PolicyCalls:
         self._store = store
         self._deprecated = deprecated
         self._waiting = 0
+        # What is kept is the policies as they are: of two changes at once, the later one wins here
+        # as there. With nothing to keep, policies can be compiled side by side.
+        self._in_order = nullcontext() if store is None else threading.Lock()
 
     def methods(self) -> dict[str, Method]:
         """Return the methods by their names."""
@@ -94,19 +99,19 @@ class PolicyCalls:
 
     async def _add(self, request: Any) -> Any:
         def add() -> None:
-            domain = request.domain or DOMAIN
-            key = self._policies.add(request.yaml, domain)
-            if self._store is not None:
-                self._store.put(key, request.yaml)
+            with self._in_order:
+                key = self._policies.add(request.yaml, request.domain or DOMAIN)
+                self._keep(key, request.yaml)
 
         await self._change(add)
         return messages.AddTracingPolicyResponse()
 
     async def _delete(self, request: Any) -> Any:
         def delete() -> None:
-            self._policies.remove(_key(request))
-            if self._store is not None:
-                self._store.drop(_key(request))
+            with self._in_order:
+                self._policies.remove(_key(request))
+                if self._store is not None:
+                    self._store.drop(_key(request))
 
         await self._change(delete)
         return messages.DeleteTracingPolicyResponse()
@@ -161,14 +166,26 @@ class PolicyCalls:
         mode = modes.get(number)
         if mode is None:
             raise PolicyError(f"mode {number}: TP_MODE_ENFORCE and TP_MODE_MONITOR can be set")
-        self._policies.set_mode(key, mode)
-        if self._store is not None:
-            self._store.change(key, mode=mode)
+        with self._in_order:
+            self._policies.set_mode(key, mode)
+            if self._store is not None:
+                self._store.change(key, mode=mode)
 
     def _set_enabled(self, key: PolicyKey, *, enable: bool) -> None:
-        (self._policies.enable if enable else self._policies.disable)(key)
-        if self._store is not None:
-            self._store.change(key, enabled=enable)
+        with self._in_order:
+            (self._policies.enable if enable else self._policies.disable)(key)
+            if self._store is not None:
+                self._store.change(key, enabled=enable)
+
+    def _keep(self, key: PolicyKey, text: str) -> None:
+        """Keep a policy that has been added; one that cannot be kept is taken out again."""
+        if self._store is None:
+            return
+        try:
+            self._store.put(key, text)
+        except (PolicyError, OSError) as error:
+            self._policies.remove(key)
+            raise PolicyError(f"the policy cannot be kept for the next start: {error}") from error
 
     def _refuse_deprecated(self, name: str) -> None:
         if not self._deprecated:
@@ -208,7 +225,8 @@ def _describe(details: Any, to: Any) -> None:
     to.name, to.namespace, to.domain = status.key
     to.enabled = is_running
     to.filter_id = status.id if status.is_scoped else 0
-    to.error = status.error
+    failed = (hook.problem for hook in status.hooks if hook.state is HookState.FAILED)
+    to.error = status.error or "; ".join(failed)
     to.state = (
         to.DESCRIPTOR.file.enum_types_by_name["TracingPolicyState"]
         .values_by_name[_STATES[status.state]]
@@ -228,7 +246,7 @@ def _describe(details: Any, to: Any) -> None:
         to.hook_statuses.add(
             section=section,
             state=states[_HOOK_STATES[hook.state]].number,
-            hook_description=hook.description,
+            hook_description=hook.description or hook.reason,
             hook_idx=index,
         )
     to.sensors.extend(sensors)

@@ -51,9 +51,10 @@ class PolicyStore:
         """Add all that is kept: all of it or, if one fails, nothing, which is logged."""
         added: list[PolicyKey] = []
         try:
-            for path in sorted(self._directory.glob("*.json")):
+            for path in sorted(self._directory.glob("[!.]*.json")):
                 kept = json.loads(path.read_text())
-                domain = path.stem.rpartition(":")[2]
+                # Neither names nor namespaces have a colon in them; domains may have.
+                domain = path.stem.split(":", 2)[-1]
                 key = policies.add(kept["yaml"], domain, mode=kept.get("mode"))
                 added.append(key)
                 if not kept["enabled"]:

@@ -13,6 +13,7 @@ def policy_files(settings: Settings) -> list[Path]:
     """Return the files of the directory and its sub-directories, then the single one.
 
     Names that begin with a dot are left out: an editor's, or those inside of a mounted ConfigMap.
+    A link that leads nowhere is among the files: that its policy is missing must be told.
     The default directory need not exist. Raises OSError if a directory cannot be read.
     """
     found: list[Path] = []
@@ -20,12 +21,16 @@ def policy_files(settings: Settings) -> list[Path]:
     is_asked_for = "tracing_policy_dir" in settings.model_fields_set
     if settings.tracing_policy_dir and (is_asked_for or directory.exists()):
         for entry in _visible(directory):
-            found += [entry] if entry.is_file() else []
+            found += [entry] if _is_file(entry) else []
             if entry.is_dir():
-                found += [path for path in _visible(entry) if path.is_file()]
+                found += filter(_is_file, _visible(entry))
     if settings.tracing_policy:
         found.append(Path(settings.tracing_policy))
     return found
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _visible(directory: Path) -> list[Path]:

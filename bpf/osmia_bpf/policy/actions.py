@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from osmia_bpf.policy.problems import shown
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +25,7 @@ _MAX_ERRNO = 4095
 _RATE_LIMIT = re.compile(r"(\d+)([smh]?)", re.IGNORECASE)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _MAX_RATE_LIMIT_MS = (1 << 32) - 1
+_MAX_DIGITS = 10
 _SCOPES = ("thread", "process", "global")
 
 
@@ -119,8 +122,11 @@ def rate_limit_ns(text: str, place: Place) -> int:
     """Read a rate limit: a number of seconds, or with s, m or h behind it."""
     match = _RATE_LIMIT.fullmatch(text.strip())
     if not match:
-        place.fail(f"{text!r} is not a number of seconds, or a number with s, m or h behind it")
-    milliseconds = int(match[1]) * _SECONDS[match[2].lower()] * 1000
+        expected = "a number of seconds, or a number with s, m or h behind it"
+        place.fail(f"{shown(text)} is not {expected}")
+    # With more digits it is over the limit all the more, and Python reads only so many.
+    digits = match[1].lstrip("0")[:_MAX_DIGITS] or "0"
+    milliseconds = int(digits) * _SECONDS[match[2].lower()] * 1000
     return min(milliseconds, _MAX_RATE_LIMIT_MS) * 1_000_000
 
 
@@ -132,7 +138,7 @@ def _asks_for_post(action: Action) -> bool:
 def _scope(text: str, place: Place) -> str:
     scope = text.strip().lower() or "thread"
     if scope not in _SCOPES:
-        place.fail(f"{text!r} is not one of {', '.join(_SCOPES)}")
+        place.fail(f"{shown(text)} is not one of {', '.join(_SCOPES)}")
     return scope
 
 

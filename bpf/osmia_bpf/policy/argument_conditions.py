@@ -14,6 +14,8 @@ from osmia_bpf.policy.decision import Interval, constant, interval_test
 from osmia_bpf.policy.expressions import expression_test
 from osmia_bpf.policy.network_conditions import network_test
 from osmia_bpf.policy.numbers import intervals
+from osmia_bpf.policy.operators import check_operator
+from osmia_bpf.policy.problems import shown
 from osmia_bpf.policy.text_tests import negated
 from osmia_bpf.policy.types import Family
 
@@ -33,17 +35,18 @@ _MAX_VALUES = 4096
 _MAX_FEW_VALUES = 4
 _S_IFMT = 0o170000
 
-_NUMERIC = {
+_NUMERIC = (
     *("Equal", "NotEqual", "GreaterThan", "GT", "LessThan", "LT", "Mask"),
     *("InRange", "NotInRange", "InMap", "NotInMap"),
-}
+)
 _RANGED = frozenset({"InRange", "NotInRange", "InMap", "NotInMap"})
 _FEW = frozenset({"Equal", "NotEqual", "InRange", "NotInRange"})
 """Those of numbers to which the contract allows few values."""
-_TEXTUAL = {
+_TEXTUAL = (
     *("Equal", "NotEqual", "Prefix", "NotPrefix", "Postfix", "NotPostfix"),
     *("SubString", "SubStringIgnCase"),
-}
+)
+_FILE_TYPE = ("FileType", "NotFileType")
 _NETWORK = frozenset({Family.SOCK, Family.SKB, Family.SOCKADDR})
 _TEXTS = frozenset({Family.TEXT, Family.BUFFER, Family.FILE})
 _CAPABILITY_SETS = frozenset({"kernel_cap_t", "cap_inheritable", "cap_permitted", "cap_effective"})
@@ -63,9 +66,11 @@ class ArgumentConditions:
         family = argument.type.family
         if family is Family.NUMBER:
             return self._number(argument, f"v{key}", entry, place)
-        if entry.operator in {"FileType", "NotFileType"} and family is Family.FILE:
+        if entry.operator in _FILE_TYPE and family is Family.FILE:
             return _file_type(f"a{key}", entry, place)
         if family in _TEXTS:
+            known = (*_TEXTUAL, *_FILE_TYPE) if family is Family.FILE else _TEXTUAL
+            check_operator(entry, argument.type, known, place)
             return self._text(key, entry, place)
         if family in _NETWORK:
             return network_test(argument.type, f"a{key}", entry, place)
@@ -98,8 +103,7 @@ class ArgumentConditions:
         self, argument: Argument, variable: str, entry: ArgumentSelector, place: Place
     ) -> str:
         operator, type_ = entry.operator, argument.type
-        if operator not in _NUMERIC:
-            (place / "operator").fail(f"{operator} is not for arguments of type {type_.name}")
+        check_operator(entry, type_, _NUMERIC, place)
         low, high = (-(1 << type_.bits - 1), (1 << type_.bits - 1) - 1)
         if not type_.signed:
             low, high = 0, (1 << type_.bits) - 1
@@ -137,11 +141,12 @@ class ArgumentConditions:
                 continue
             where = place / "values" / at
             if name not in self.lists:
-                where.fail(f"there is no list {name!r} in spec.lists")
+                known = ", ".join(self.lists) or "none"
+                where.fail(f"there is no list {shown(name)} in spec.lists; known are {known}")
             for element in self.lists[name]:
                 element_number = syscalls.listed_number(element, self.machine)
                 if element_number is None:
-                    where.fail(f"list {name!r}: {element!r} is not a system call")
+                    where.fail(f"list {shown(name)}: {shown(element)} is not a system call")
                 if type_name != "syscall64":
                     element_number &= (1 << syscalls.COMPAT_BIT) - 1
                 found.append(str(element_number))
@@ -149,8 +154,6 @@ class ArgumentConditions:
 
     def _text(self, key: str, entry: ArgumentSelector, place: Place) -> str:
         operator = entry.operator
-        if operator not in _TEXTUAL:
-            (place / "operator").fail(f"{operator} is not for text")
         values = [
             _text_value(value, place / "values" / which) for which, value in enumerate(entry.values)
         ]
@@ -176,9 +179,10 @@ def _check_values(operator: str, values: Sequence[str], place: Place) -> None:
     if operator not in _RANGED:
         for at, text in enumerate(values):
             if ":" in text:
-                (place / at).fail(f"{text!r} is not a number: {operator} takes no MIN:MAX")
+                (place / at).fail(f"{shown(text)} is not a number: {operator} takes no MIN:MAX")
     if operator in _FEW and len(values) > _MAX_FEW_VALUES:
-        place.fail(f"at most {_MAX_FEW_VALUES} values; InMap takes more")
+        more = "NotInMap" if operator.startswith("Not") else "InMap"
+        place.fail(f"at most {_MAX_FEW_VALUES} values; {more} takes more")
     if len(values) > _MAX_VALUES:
         place.fail(f"at most {_MAX_VALUES} values")
 
@@ -198,7 +202,7 @@ def _file_type(value: str, entry: ArgumentSelector, place: Place) -> str:
         bits = names.FILE_TYPES.get(name.strip().upper())
         if bits is None:
             known = ", ".join(name.lower() for name in names.FILE_TYPES)
-            (place / "values" / at).fail(f"{name!r} is not one of {known}")
+            (place / "values" / at).fail(f"{shown(name)} is not one of {known}")
         types.add(bits)
     if not types:
         (place / "values").fail("at least one type of file is needed")

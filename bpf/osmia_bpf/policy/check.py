@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from osmia_api.problems import InvalidObjectError, Problem, format_path
+from osmia_api.problems import InvalidObjectError, format_path
 from osmia_api.tracing_policy import load_policy
-from osmia_api.yaml_document import YamlError, parse_document
 from osmia_bpf.policy.binaries import look_up
 from osmia_bpf.policy.explain import explain_hook
-from osmia_bpf.policy.plan import plan
+from osmia_bpf.policy.lines import Lines
+from osmia_bpf.policy.plan import plan_of
 from osmia_bpf.policy.problems import HookError
-from osmia_bpf.policy.scope import scope_of
 
 if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
+    from osmia_api.problems import Problem
     from osmia_api.tracing_policy import TracingPolicySpec
     from osmia_bpf.policy.facts import KernelFacts
     from osmia_bpf.policy.plan import Plan
@@ -37,17 +37,18 @@ class Attachment:
 class Report:
     """What a policy would be on a kernel."""
 
-    name: str
-    attachments: tuple[Attachment, ...]
-    problems: tuple[Problem, ...]
+    name: str = ""
+    """Empty if it cannot be read."""
+    attachments: tuple[Attachment, ...] = ()
+    problems: tuple[Problem, ...] = ()
     """What cannot be done, with lines; ignored ones are not among them."""
-    missing: tuple[Problem, ...]
+    missing: tuple[Problem, ...] = ()
     """What uprobes would not find, or not as they need it, in the files that they name."""
-    ignored: tuple[Problem, ...]
+    ignored: tuple[Problem, ...] = ()
     """What cannot be done and the policy says to overlook."""
-    explanation: tuple[str, ...]
+    explanation: tuple[str, ...] = ()
     """One paragraph for each hook."""
-    source: str
+    source: str = ""
     """The C of the programs."""
 
     @property
@@ -61,25 +62,21 @@ def check(text: str, facts: KernelFacts) -> Report:
     try:
         policy = load_policy(text)
     except InvalidObjectError as error:
-        return Report("", (), error.problems, (), (), (), "")
+        return Report(problems=error.problems)
     name = policy.metadata.name
+    lines = Lines(text)
     try:
-        planned = plan(policy.spec, facts, scope_of(policy))
+        planned = plan_of(policy, facts)
     except HookError as error:
-        return Report(name, (), _with_lines(text, [(error.path, error.message)]), (), (), (), "")
-    failed = [(each.path, each.message) for each in planned.problems if not each.ignored]
-    ignored = [(each.path, each.message) for each in planned.problems if each.ignored]
+        return Report(name, problems=(lines.problem(error),))
     missing = _missing(planned, policy.spec, facts.root) if facts.root is not None else {}
     return Report(
         name=name,
         attachments=_attachments(planned, missing),
-        problems=_with_lines(text, failed),
-        missing=_with_lines(
-            # A file that is not there is told once, not for each place in it.
-            text,
-            list(dict.fromkeys((each.path, each.message) for each in missing.values())),
-        ),
-        ignored=_with_lines(text, ignored),
+        problems=tuple(lines.problem(each) for each in planned.problems if not each.ignored),
+        # A file that is not there is told once, not for each place in it.
+        missing=tuple(dict.fromkeys(map(lines.problem, missing.values()))),
+        ignored=tuple(lines.problem(each) for each in planned.problems if each.ignored),
         explanation=tuple(explain_hook(source) for source in planned.hooks),
         source=planned.text(),
     )
@@ -113,13 +110,3 @@ def _attachments(planned: Plan, missing: Container[int]) -> tuple[Attachment, ..
         if hook.returned is not None and hook.return_kind is not None:
             found.append(Attachment(place, str(hook.return_kind), targets))
     return tuple(found)
-
-
-def _with_lines(
-    text: str, problems: list[tuple[tuple[str | int, ...], str]]
-) -> tuple[Problem, ...]:
-    try:
-        document = parse_document(text)
-    except YamlError:  # it was read before, so this is not to be
-        return tuple(Problem(path, message) for path, message in problems)
-    return tuple(Problem(path, message, document.line(path)) for path, message in problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.hook import Argument, ResolvedHook
     from osmia_bpf.policy.problems import Place
     from osmia_bpf.policy.scope import Scope
+
+_POSITION = re.compile(r"\s*\d{1,9}\s*")
 
 # What tests cost, in relation to one another.
 _NUMBER = 1
@@ -203,7 +206,7 @@ def _capability_pair(
             _place_in_args(hook, at, place / "args" / which) for which, at in enumerate(entry.args)
         ]
     else:
-        if len(entry.values) != 1 or not entry.values[0].strip().isdecimal():
+        if len(entry.values) != 1 or not _POSITION.fullmatch(entry.values[0]):
             place.fail(
                 "CapabilitiesGained compares two sets: args: [OLD, NEW], their places in args"
             )

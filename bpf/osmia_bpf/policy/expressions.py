@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from osmia_bpf.policy.decision import constant
 from osmia_bpf.policy.hook import Value
+from osmia_bpf.policy.problems import shown
 from osmia_bpf.policy.types import Family
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def expression_test(
     parser = _Parser(text, arguments, used, place)
     term = parser.disjunction()
     if parser.next:
-        parser.fail(f"unexpected {parser.next!r}")
+        parser.fail(f"unexpected {shown(parser.next)}")
     if term.type is not None:
         parser.fail("is a number, not a condition")
     return term.c
@@ -92,7 +93,7 @@ class _Parser:
         self._advance()
 
     def fail(self, message: str) -> NoReturn:
-        self._place.fail(f"{message}: {self._text!r}")
+        self._place.fail(f"{message}: {shown(self._text)}")
 
     def _advance(self) -> str:
         taken = self.next
@@ -110,7 +111,7 @@ class _Parser:
 
     def _expect(self, word: str) -> None:
         if self.next != word:
-            self.fail(f"expected {word!r}, found {self.next or 'the end'!r}")
+            self.fail(f"expected {word!r}, found {shown(self.next or 'the end')}")
         self._advance()
 
     def disjunction(self) -> _Term:
@@ -206,7 +207,7 @@ class _Parser:
             left, right, type_ = self._alike(first, second, f"{word}()")
             return _converted(f"({left.c} {_BITWISE[word]} {right.c})", type_)
         return self.fail(
-            f"unknown name {word!r}" if word.isidentifier() else f"unexpected {word!r}"
+            f"unknown name {shown(word)}" if word.isidentifier() else f"unexpected {shown(word)}"
         )
 
     def _call(self, name: str, count: int) -> list[_Term]:

@@ -142,11 +142,16 @@ class KernelFacts:
             loaded = []
         return _functions(self.kallsyms, tuple(loaded))
 
+    @property
+    def traceable_file(self) -> Path:
+        """Where the kernel tells which functions ftrace can hook."""
+        return self.tracefs / "available_filter_functions"
+
     @cached_property
     def traceable(self) -> tuple[str, ...]:
         """Names of the functions that ftrace can hook; empty where it does not tell."""
         try:
-            text = (self.tracefs / "available_filter_functions").read_text()
+            text = self.traceable_file.read_text()
         except OSError:
             return ()
         return tuple(line.split()[0] for line in text.splitlines() if line.strip())

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy import syscalls
+from osmia_bpf.policy.problems import shown
 
 if TYPE_CHECKING:
     from osmia_api.tracing_policy.policy import ListSpec
@@ -32,12 +33,14 @@ def elements(spec: ListSpec, facts: KernelFacts, place: Place) -> tuple[str, ...
         try:
             pattern = re.compile(spec.pattern)
         except re.error as error:
-            (place / "pattern").fail(f"{error}: {spec.pattern!r}")
+            (place / "pattern").fail(f"{error}: {shown(spec.pattern)}")
+        if not facts.traceable:
+            place.fail(f"this kernel does not tell what it can trace: {facts.traceable_file}")
         return tuple(sorted({name for name in facts.traceable if pattern.search(name)}))
     if spec.type == "syscalls":
         for at, value in enumerate(spec.values):
             if syscalls.listed_number(value, facts.machine) is None:
-                (place / "values" / at).fail(f"{value!r} is not a system call")
+                (place / "values" / at).fail(f"{shown(value)} is not a system call")
     if not spec.values:
         (place / "values").fail("at least one value is needed")
     return spec.values

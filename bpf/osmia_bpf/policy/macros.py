@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from osmia_bpf.policy.problems import shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,12 +25,14 @@ def expanded(selector: Selector, macros: Mapping[str, Selector], place: Place) -
         macro = macros.get(name)
         if macro is None:
             known = ", ".join(macros) or "none"
-            where.fail(f"there is no macro {name!r} in spec.selectorsMacros; known are {known}")
+            where.fail(
+                f"there is no macro {shown(name)} in spec.selectorsMacros; known are {known}"
+            )
         if macro.macros:
-            where.fail(f"macro {name!r} names macros itself, which cannot be")
+            where.fail(f"macro {shown(name)} names macros itself, which cannot be")
         for field in macro.model_fields_set - _OWN:
             if field in selector.model_fields_set or field in taken:
                 alias = type(macro).model_fields[field].alias or field
-                where.fail(f"macro {name!r} gives {alias}, which is given already")
+                where.fail(f"macro {shown(name)} gives {alias}, which is given already")
             taken[field] = getattr(macro, field)
     return selector.model_copy(update={**taken, "macros": ()})

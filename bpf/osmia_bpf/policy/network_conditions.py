@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from osmia_api.tracing_policy.selectors import ArgumentOperator
 from osmia_bpf.policy import names
 from osmia_bpf.policy.decision import interval_test
 from osmia_bpf.policy.numbers import intervals
+from osmia_bpf.policy.operators import check_operator
+from osmia_bpf.policy.problems import shown
 from osmia_bpf.policy.text_tests import negated
 from osmia_bpf.policy.types import Family
 
@@ -45,13 +48,18 @@ _ALIASES: dict[str, Mapping[str, int]] = {
 }
 
 
+def _kind(operator: str) -> str:
+    """Return what an operator looks at: its name without what turns it round."""
+    return operator.removeprefix("Not").replace("SportPriv", "SPortPriv")
+
+
 def network_test(type_: ArgumentType, value: str, entry: ArgumentSelector, place: Place) -> str:
     """Return the test of a value's struct, to which `value` (C) points. Raises `HookError`."""
-    kind = entry.operator.removeprefix("Not").replace("SportPriv", "SPortPriv")
-    field = _FIELDS.get(kind)
     fields = _OF_UNIX if type_.name == "sockaddr_un" else _OF_FAMILY[type_.family]
-    if field not in fields:
-        (place / "operator").fail(f"{entry.operator} is not for arguments of type {type_.name}")
+    known = [name for name in get_args(ArgumentOperator) if _FIELDS.get(_kind(name)) in fields]
+    check_operator(entry, type_, known, place)
+    kind = _kind(entry.operator)
+    field = _FIELDS[kind]
     if field in {"source", "destination"}:
         member = "address" if type_.family is Family.SOCKADDR else field
         test = _addresses(f"{value}->{member}", f"{value}->family", entry.values, place)
@@ -71,7 +79,7 @@ def _addresses(bytes_: str, family: str, values: Sequence[str], place: Place) ->
         try:
             network = ipaddress.ip_network(text.strip(), strict=False)
         except ValueError:
-            (place / "values" / at).fail(f"{text!r} is not an IP address or CIDR")
+            (place / "values" / at).fail(f"{shown(text)} is not an IP address or CIDR")
         size = network.max_prefixlen // 8
         words = []
         for offset in range(0, size, 4):

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy.decision import Interval
+from osmia_bpf.policy.problems import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,12 +35,12 @@ def interval(text: str, place: Place, *, names: Mapping[str, int], low: int, hig
             expected = "a number or MIN:MAX"
             if names:
                 expected += f", or a name such as {next(iter(names))}"
-            place.fail(f"{text!r} is not {expected}")
+            place.fail(f"{shown(text)} is not {expected}")
         if not low <= value <= high:
-            place.fail(f"{text!r} is out of range; expected {low} to {high}")
+            place.fail(f"{shown(text)} is out of range; expected {low} to {high}")
         ends.append(value)
     if ends[0] > ends[-1]:
-        place.fail(f"{text!r} is an empty range: its first number must not be the greater one")
+        place.fail(f"{shown(text)} is an empty range: its first number must not be the greater one")
     return Interval(ends[0], ends[-1])
 
 

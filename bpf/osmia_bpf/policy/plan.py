@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from osmia_bpf.headers import struct_definitions
 from osmia_bpf.policy import ima_source, lists
 from osmia_bpf.policy.actions import ACTION_COUNTS, ENFORCING, Effect, effect
@@ -19,7 +21,7 @@ from osmia_bpf.policy.schema import (
     HookSchema,
     PolicySchema,
 )
-from osmia_bpf.policy.scope import EVERYTHING, Scope
+from osmia_bpf.policy.scope import EVERYTHING, Scope, scope_of
 from osmia_bpf.policy.selector_plan import SelectorPlan
 from osmia_bpf.policy.source import HookSource
 from osmia_bpf.policy.task_fields import CGROUP_FIELDS, TASK_FIELDS
@@ -27,7 +29,10 @@ from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
 from osmia_bpf.programs import CHAIN_MARK, c_source
 
 if TYPE_CHECKING:
-    from osmia_api.tracing_policy import TracingPolicySpec
+    from collections.abc import Callable
+
+    from osmia_api.problems import Path
+    from osmia_api.tracing_policy import Policy, TracingPolicySpec
     from osmia_bpf.policy.facts import KernelFacts
     from osmia_bpf.policy.hook import Argument, ResolvedHook
     from osmia_bpf.programs import Program
@@ -80,11 +85,13 @@ class Plan:
             readers |= {"read_iovec", "read_bytes"}
         return sorted(readers)
 
-    def schema(self) -> PolicySchema:
-        """Return what the agent has to know of the programs."""
+    def schema(self, line: Callable[[Path], int | None] = lambda _: None) -> PolicySchema:
+        """Return what the agent has to know of the programs; `line` tells that of a place."""
         return PolicySchema(
-            hooks=tuple(map(_schema, self.hooks)),
-            problems=self.problems,
+            hooks=tuple(_schema(hook, line(hook.hook.path)) for hook in self.hooks),
+            problems=tuple(
+                msgspec.structs.replace(each, line=line(each.path)) for each in self.problems
+            ),
             followers=tuple(
                 FollowerSchema(follower.binaries, follower.pids, follower.namespaced)
                 for follower in self.conditions.process.followers
@@ -161,6 +168,13 @@ class Plan:
         return "\n".join(parts)
 
 
+def plan_of(policy: Policy, facts: KernelFacts) -> Plan:
+    """Return how a policy is done on a kernel, for the workloads that it names; see `plan`."""
+    if not policy.metadata.name:
+        Place(("metadata", "name")).fail("required here: only an API server generates names")
+    return plan(policy.spec, facts, scope_of(policy))
+
+
 def plan(spec: TracingPolicySpec, facts: KernelFacts, scope: Scope = EVERYTHING) -> Plan:
     """Return how a policy is done on a kernel; `scope` is what the whole policy applies to.
 
@@ -228,11 +242,12 @@ def _selectors(hook: ResolvedHook, conditions: Conditions) -> list[SelectorPlan]
     ] or [SelectorPlan(SelectorTests(), Effect(), Effect())]
 
 
-def _schema(source: HookSource) -> HookSchema:
+def _schema(source: HookSource, line: int | None) -> HookSchema:
     hook = source.hook
     programs = source.programs()
     return HookSchema(
         path=hook.path,
+        line=line,
         section=hook.section,
         name=hook.name,
         targets=hook.targets,

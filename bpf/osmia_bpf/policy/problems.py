@@ -6,6 +6,8 @@ from typing import NamedTuple, NoReturn
 
 from osmia_api.problems import Path, format_path
 
+_SHOWN_CHARACTERS = 60
+
 
 class HookError(Exception):
     """A hook that cannot be done; `path` is the place in the policy."""
@@ -14,6 +16,13 @@ class HookError(Exception):
         super().__init__(f"{format_path(path)}: {message}")
         self.path = path
         self.message = message
+
+
+def shown(text: str) -> str:
+    """Return a value for a message: in quotes, on one line, cut if it is long."""
+    if len(text) > _SHOWN_CHARACTERS:
+        return f"{text[:_SHOWN_CHARACTERS]!r}..."
+    return repr(text)
 
 
 class Place(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from osmia_bpf.policy import names
 from osmia_bpf.policy.decision import Interval, interval_test
 from osmia_bpf.policy.numbers import number
+from osmia_bpf.policy.problems import shown
 from osmia_bpf.policy.text_tests import TextTests, negated
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class ProcessConditions:
 
     def namespaces(self, entry: NamespaceSelector, place: Place) -> str:
         """Return the test of a matchNamespaces entry."""
+        if not entry.values:
+            (place / "values").fail("at least one value is needed")
         if len(entry.values) > _MAX_NAMESPACE_VALUES:
             (place / "values").fail(f"at most {_MAX_NAMESPACE_VALUES} values")
         inodes = set()
@@ -102,7 +105,7 @@ class ProcessConditions:
                 else number(value)
             )
             if inode is None or not 0 <= inode < 1 << 32:
-                (place / "values" / at).fail(f"{value!r} is not an inode number or host_ns")
+                (place / "values" / at).fail(f"{shown(value)} is not an inode number or host_ns")
             inodes.add(inode)
         current = _current_namespace(entry.namespace)
         spans = [Interval(inode, inode) for inode in inodes]
@@ -112,10 +115,12 @@ class ProcessConditions:
     def namespace_changes(self, entry: NamespaceChangesSelector, place: Place) -> str:
         """Return the test of a matchNamespaceChanges entry."""
         self.uses_processes = True
+        if not entry.values:
+            (place / "values").fail("at least one kind of namespace is needed")
         for at, value in enumerate(entry.values):
             if value not in names.NAMESPACES:
                 known = ", ".join(names.NAMESPACES)
-                (place / "values" / at).fail(f"{value!r} is not one of {known}")
+                (place / "values" / at).fail(f"{shown(value)} is not one of {known}")
         looked_at = [
             name for name in names.NAMESPACES if (name in entry.values) == (entry.operator == "In")
         ]
@@ -178,7 +183,9 @@ def _capability_mask(entry: CapabilitySelector, place: Place) -> int:
     for at, value in enumerate(entry.values):
         bit = names.CAPABILITY_BITS.get(value.strip().upper())
         if bit is None:
-            (place / "values" / at).fail(f"{value!r} is not a capability, such as CAP_SYS_ADMIN")
+            (place / "values" / at).fail(
+                f"{shown(value)} is not a capability, such as CAP_SYS_ADMIN"
+            )
         mask |= 1 << bit
     if not mask:
         (place / "values").fail("at least one capability is needed")

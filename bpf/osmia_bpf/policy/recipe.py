@@ -55,21 +55,23 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         A policy that cannot be used gives no programs; the schema says why.
         """
         from osmia_api.tracing_policy import InvalidObjectError, load_policy  # noqa: PLC0415 - as above
-        from osmia_bpf.policy.plan import plan  # noqa: PLC0415 - as above
+        from osmia_bpf.policy.lines import Lines  # noqa: PLC0415 - as above
+        from osmia_bpf.policy.plan import plan_of  # noqa: PLC0415 - as above
         from osmia_bpf.policy.problems import HookError  # noqa: PLC0415 - as above
-        from osmia_bpf.policy.scope import scope_of  # noqa: PLC0415 - as above
 
         schema = PolicySchema()
         try:
             policy = load_policy(self.text)
             metadata = policy.metadata
             schema = PolicySchema(name=metadata.name, namespace=metadata.namespace)
-            planned = plan(policy.spec, self.facts(btf, kinds), scope_of(policy))
-        except (InvalidObjectError, HookError) as error:
-            schema = msgspec.structs.replace(schema, error=str(error))
-            return Source(text="", programs=(), details=msgspec.msgpack.encode(schema), keep=False)
+            planned = plan_of(policy, self.facts(btf, kinds))
+        except InvalidObjectError as error:
+            return _unusable(schema, str(error))
+        except HookError as error:
+            return _unusable(schema, str(Lines(self.text).problem(error)))
+        lines = Lines(self.text)
         schema = msgspec.structs.replace(
-            planned.schema(), name=metadata.name, namespace=metadata.namespace
+            planned.schema(lines.of), name=metadata.name, namespace=metadata.namespace
         )
         return Source(
             text=planned.text(),
@@ -78,3 +80,8 @@ class PolicyRecipe(msgspec.Struct, frozen=True, kw_only=True, tag=True):
             # What was not there today may be there tomorrow.
             keep=not schema.problems,
         )
+
+
+def _unusable(schema: PolicySchema, why: str) -> Source:
+    details = msgspec.msgpack.encode(msgspec.structs.replace(schema, error=why))
+    return Source(text="", programs=(), details=details, keep=False)

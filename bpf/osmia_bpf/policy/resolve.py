@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from osmia_bpf.btf import Kind
 from osmia_bpf.policy import ima_source, lists, syscalls
 from osmia_bpf.policy.hook import ResolvedHook
 from osmia_bpf.policy.macros import expanded
-from osmia_bpf.policy.problems import HookError
+from osmia_bpf.policy.problems import HookError, shown
 from osmia_bpf.policy.registers import Call
 from osmia_bpf.policy.resolve_arguments import ArgumentResolver
 from osmia_bpf.policy.types import Family
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.problems import Place
 
 _RAW_SYSCALL_ID = 4
+_SYMBOL = re.compile(r"[\w.$]+", re.ASCII)
 
 
 class CallNotFoundError(HookError):
@@ -129,22 +131,27 @@ class Resolver:
         where = place / "call"
         name = hook.call.removeprefix(lists.PREFIX)
         if name == hook.call:
+            if not _SYMBOL.fullmatch(name):
+                where.fail(f"{shown(name)} is not the name of a function")
             symbol = syscalls.function(name, self.facts.machine) if hook.syscall else name
             if not self.facts.has_function(symbol):
                 message = f"this kernel has no function {symbol}"
+                if symbol != name and self.facts.has_function(name):
+                    message += f"; {name} is no system call: give syscall: false"
                 if hook.ignore is not None and hook.ignore.call_not_found:
                     raise CallNotFoundError(where.path, message)
                 where.fail(message)
             return (symbol,)
         spec = next((each for each in self.spec.lists if each.name == name), None)
         if spec is None:
-            where.fail(f"there is no list {name!r} in spec.lists")
+            known = ", ".join(each.name for each in self.spec.lists) or "none"
+            where.fail(f"there is no list {shown(name)} in spec.lists; known are {known}")
         if name not in self.lists:
-            where.fail(f"the list {name!r} cannot be used")
+            where.fail(f"the list {shown(name)} cannot be used")
         functions = lists.functions(spec, self.lists[name], self.facts.machine)
         present = tuple(each for each in functions if self.facts.has_function(each))
         if not present:
-            where.fail(f"this kernel has none of the functions of list {name!r}")
+            where.fail(f"this kernel has none of the functions of list {shown(name)}")
         return present
 
     def _kind(
@@ -268,7 +275,12 @@ class Resolver:
         function = f"bpf_lsm_{hook.hook}"
         function_id = self.facts.btf.find(function, Kind.FUNC)
         if function_id is None:
-            (place / "hook").fail(f"this kernel has no LSM hook {hook.hook}, or no BPF LSM")
+            where = place / "hook"
+            if not _SYMBOL.fullmatch(hook.hook):
+                where.fail(f"{shown(hook.hook)} is not the name of an LSM hook")
+            if hook.hook.startswith("security_"):
+                where.fail(f"{hook.hook}: LSM hooks are named without security_")
+            where.fail(f"this kernel has no LSM hook {hook.hook}, or no BPF LSM")
         kind = self._needs(place, ProgramKind.LSM)
         types = [p.type_id for p in self.facts.btf.parameters(function_id)]
         call = Call(self.facts.btf, self.facts.machine, kind, function, len(types))
@@ -305,6 +317,11 @@ class Resolver:
         places = hook.symbols or hook.addrs or hook.offsets
         if not places:
             place.fail("symbols, addrs or offsets are needed")
+        if not hook.path or "\0" in hook.path:
+            (place / "path").fail(f"{shown(hook.path)} is not the path of a file")
+        for at, name in enumerate(hook.symbols):
+            if not name.partition("+")[0] or "\0" in name:
+                (place / "symbols" / at).fail(f"{shown(name)} is not a symbol, nor NAME+OFFSET")
         for at, digest in enumerate(hook.binary_digests):
             check_digest(digest, place / "binaryDigests" / at)
         counters = hook.ref_ctr_offsets

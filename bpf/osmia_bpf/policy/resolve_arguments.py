@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from osmia_bpf.btf import COMPOSITES, Btf, Kind
 from osmia_bpf.policy import btf_path
 from osmia_bpf.policy.hook import Argument
+from osmia_bpf.policy.problems import shown
 from osmia_bpf.policy.types import TYPES, Family
 
 if TYPE_CHECKING:
@@ -130,9 +131,11 @@ class ArgumentResolver:
         if model.source == "pt_regs":
             register = call.register(model.resolve)
             if register is None:
-                (place / "resolve").fail(f"{model.resolve!r} is not a register, such as ip or di")
+                (place / "resolve").fail(
+                    f"{shown(model.resolve)} is not a register, such as ip or di"
+                )
             return Argument(self._type(model, None, place), model.index, model.label, register)
-        raise (place / "source").error(f"{model.source!r} is not current_task or pt_regs")
+        raise (place / "source").error(f"{shown(model.source)} is not current_task or pt_regs")
 
     def _resolved(
         self, model: models.Argument, raw: str, declared: int | None, place: Place
@@ -157,7 +160,7 @@ class ArgumentResolver:
         if not name:
             return self.facts.btf
         if not _MODULE.fullmatch(name):
-            (place / "btfTypeModule").fail(f"{name!r} is not the name of a kernel module")
+            (place / "btfTypeModule").fail(f"{shown(name)} is not the name of a kernel module")
         btf = self.facts.types_of_module(name.replace("-", "_"))
         if btf is None:
             (place / "btfTypeModule").fail(

@@ -31,6 +31,8 @@ class HookSchema(msgspec.Struct, frozen=True, kw_only=True):
     """One hook that was compiled."""
 
     path: tuple[str | int, ...]
+    line: int | None = None
+    """Of the hook, in a policy of several lines."""
     section: str
     name: str
     """What events call it; of lists empty, the record tells the function."""
@@ -77,6 +79,8 @@ class HookProblem(msgspec.Struct, frozen=True):
     path: tuple[str | int, ...]
     message: str
     ignored: bool = False
+    line: int | None = None
+    """In a policy of several lines."""
 
 
 class PolicySchema(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from osmia_api.tracing_policy.hooks import Tracepoint
-from osmia_bpf.policy.problems import Place
+from osmia_bpf.policy.problems import Place, shown
 
 if TYPE_CHECKING:
     from osmia_api.tracing_policy import TracingPolicySpec
     from osmia_api.tracing_policy.hooks import Hook
+    from osmia_api.tracing_policy.policy import Option
     from osmia_api.tracing_policy.selectors import Selector
 
 SECTIONS = ("kprobes", "fentries", "tracepoints", "uprobes", "usdts", "lsmhooks")
@@ -22,10 +23,15 @@ MAX_TAG_BYTES = 128
 _MIN_TEXT_BYTES = 2
 _MAX_CONDITIONS = 5
 _MAX_NAMESPACE_ENTRIES = 10
+_TRUTH_VALUES = ("true", "false", "True", "False", "TRUE", "FALSE", "t", "f", "T", "F", "1", "0")
 _OPTIONS = {
+    "disable-kprobe-multi": _TRUTH_VALUES,
+    "disable-uprobe-multi": _TRUTH_VALUES,
     "policy-mode": ("enforce", "monitor"),
     "override-method": ("fmod-ret", "override-return"),
 }
+_SIZE_OPTION = "sleepable-preload-size"
+_POSITIVE = re.compile(r"\+?0*[1-9][0-9]*")
 _DIGEST_DIGITS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "build-id": 0}
 """How many hexadecimal digits each has; 0 for any number."""
 _HEX = re.compile("(?:[0-9a-f]{2})+")
@@ -66,11 +72,20 @@ def validate(spec: TracingPolicySpec) -> None:
     if spec.loader:
         Place(("spec", "loader")).fail("not supported by this version")
     for at, option in enumerate(spec.options):
-        known = _OPTIONS.get(option.name)
-        if known and option.value not in known:
-            Place(("spec", "options", at, "value")).fail(
-                f"{option.value!r} is not one of {', '.join(known)}"
-            )
+        _check_option(option, Place(("spec", "options", at, "value")))
+    names = [each.name for each in spec.lists]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            Place(("spec", "lists", at, "name")).fail(f"{shown(name)} is given twice")
+
+
+def _check_option(option: Option, place: Place) -> None:
+    """Raise `HookError` for a value that an option cannot have; unknown options have no effect."""
+    known = _OPTIONS.get(option.name)
+    if known and option.value not in known:
+        place.fail(f"{shown(option.value)} is not one of {', '.join(known)}")
+    if option.name == _SIZE_OPTION and not _POSITIVE.fullmatch(option.value):
+        place.fail(f"{shown(option.value)} is not a whole number above 0")
 
 
 def validate_hook(section: str, hook: Hook, place: Place) -> None:
@@ -91,6 +106,8 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
             (where / "matchArgs").fail(f"at most {_MAX_CONDITIONS} entries, matchData included")
         if len(selector.match_namespaces) > _MAX_NAMESPACE_ENTRIES:
             (where / "matchNamespaces").fail(f"at most {_MAX_NAMESPACE_ENTRIES} entries")
+        if len(selector.match_namespace_changes) > 1:
+            (where / "matchNamespaceChanges").fail("at most one entry")
         _validate_actions(section, hook, selector, where)
     message_text(hook.message, place / "message")
     tag_texts(hook.tags, place / "tags")
@@ -99,7 +116,7 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
 def _check_file_name(name: str, place: Place) -> None:
     """Raise `HookError` for what would lead elsewhere: the kernel tells of it in such a file."""
     if not _FILE_NAME.fullmatch(name):
-        place.fail(f"{name!r} is not a name: it may have letters, digits, _ and -")
+        place.fail(f"{shown(name)} is not a name: it may have letters, digits, _ and -")
 
 
 def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place) -> None:
@@ -126,9 +143,11 @@ def check_digest(text: str, place: Place) -> None:
     algorithm, _, digits = text.lower().partition(":")
     length = _DIGEST_DIGITS.get(algorithm)
     if length is None:
-        place.fail(f"{text!r} does not begin with one of {', '.join(_DIGEST_DIGITS)} and a colon")
+        place.fail(
+            f"{shown(text)} does not begin with one of {', '.join(_DIGEST_DIGITS)} and a colon"
+        )
     if not _HEX.fullmatch(digits) or (length and len(digits) != length):
-        place.fail(f"{text!r}: {algorithm} takes {length or 'some'} hexadecimal digits")
+        place.fail(f"{shown(text)}: {algorithm} takes {length or 'some'} hexadecimal digits")
 
 
 def message_text(text: str, place: Place) -> str:
@@ -136,7 +155,7 @@ def message_text(text: str, place: Place) -> str:
     if not text:
         return ""
     if len(text.encode()) < _MIN_TEXT_BYTES:
-        place.fail(f"{text!r} is too short: at least {_MIN_TEXT_BYTES} bytes")
+        place.fail(f"{shown(text)} is too short: at least {_MIN_TEXT_BYTES} bytes")
     return escaped(_cut(text, MAX_MESSAGE_BYTES))
 
 
@@ -144,7 +163,7 @@ def tag_texts(tags: tuple[str, ...], place: Place) -> tuple[str, ...]:
     """Return a hook's tags as events show them."""
     for at, tag in enumerate(tags):
         if len(tag) < _MIN_TEXT_BYTES:
-            (place / at).fail(f"{tag!r} is too short: at least {_MIN_TEXT_BYTES} characters")
+            (place / at).fail(f"{shown(tag)} is too short: at least {_MIN_TEXT_BYTES} characters")
     return tuple(escaped(_cut(tag, MAX_TAG_BYTES)) for tag in tags)
 
 

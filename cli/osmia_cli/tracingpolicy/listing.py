@@ -22,12 +22,13 @@ _UNITS = "kMGTPE"
 def policy_lines(policies: Sequence[Any]) -> list[str]:
     """Return the lines of a list of `TracingPolicyStatus`.
 
-    Below a policy of which only some hooks are in force stand its hooks.
+    Below a policy of which not all is in force stand its error and, if some hooks are, its hooks.
     """
     header, *rows = align([_HEADER, *map(_row, policies)])
     lines = [header]
     for policy, row in zip(policies, rows, strict=True):
         lines.append(row)
+        lines += [f"{_INDENT}{line}" for line in policy.error.splitlines()]
         if _name("TracingPolicyState", policy.state) == "partially_enabled":
             hooks = align([_HOOKS_HEADER, *map(_hook_row, policy.hook_statuses)])
             lines += [_INDENT + line for line in hooks]

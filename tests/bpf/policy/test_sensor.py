@@ -83,6 +83,7 @@ def test_records_of_a_policy_that_has_just_gone_are_read(node):
 def test_a_policy_that_fails_is_kept_with_its_reason(node):
     with pytest.raises(PolicyError, match="this kernel has no function") as failure:
         node.sensor.add(node.text("kprobes: [{call: nothing}]", "bad"))
+    assert str(failure.value).startswith("line 5: spec.kprobes[0].call: ")
     assert failure.value.key == PolicyKey("bad")
     status = node.status(failure.value.key)
     assert status.state is PolicyState.LOAD_ERROR

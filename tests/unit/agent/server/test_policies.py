@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOADED = HookStatus(("spec", "kprobes", 0), "kprobe sys_write", HookState.LOADED)
+FAILED = HookStatus(("spec", "kprobes", 1, "call"), "", HookState.FAILED, "there is none", 9)
 STATUS = PolicyStatus(
     id=7,
     key=PolicyKey("name", "namespace", "grpc"),
@@ -117,6 +118,10 @@ def test_every_field_of_a_policy_is_told() -> None:
         ({"state": PolicyState.DISABLED}, (2, False, 0, "")),
         ({"state": PolicyState.LOAD_ERROR, "error": "why"}, (3, False, 0, "why")),
         ({"state": PolicyState.SKIPPED}, (7, False, 0, "")),
+        (
+            {"state": PolicyState.PARTIALLY_ENABLED, "hooks": (LOADED, FAILED)},
+            (8, True, 1, "line 9: spec.kprobes[1].call: there is none"),
+        ),
     ],
 )
 def test_state_and_mode(change: dict[str, Any], told: tuple[Any, ...]) -> None:
@@ -131,7 +136,7 @@ def test_hooks_of_every_section_and_state() -> None:
         LOADED._replace(path=("spec", "lsmhooks", 1), state=HookState.IGNORED),
         LOADED._replace(path=("spec", "usdts", 2), state=HookState.FAILED),
         LOADED._replace(path=("spec", "kprobes", 3, "args", 1, "type"), state=HookState.FAILED),
-        LOADED._replace(path=("spec", "lists", 0), state=HookState.FAILED),
+        FAILED._replace(path=("spec", "lists", 0)),
     )
     policy = listed(STATUS._replace(hooks=hooks))
     assert list(policy.sensors) == ["__enforcer__", "generic_lsm", "generic_usdt", "generic_kprobe"]
@@ -142,6 +147,10 @@ def test_hooks_of_every_section_and_state() -> None:
         ("usdts", 2, 0),  # STATUS_UNSPECIFIED
         ("kprobes", 3, 0),
         ("lists", 0, 0),
+    ]
+    assert [each.hook_description for each in policy.hook_statuses] == [
+        *["kprobe sys_write"] * 4,
+        "there is none",
     ]
 
 
@@ -240,3 +249,47 @@ def test_changes_beyond_those_that_may_wait_are_refused() -> None:
 
     assert asyncio.run(scenario()) == [Status.RESOURCE_EXHAUSTED] * 4
     assert len(policies.calls) == 16
+
+
+def test_a_policy_that_cannot_be_kept_is_not_in_force(tmp_path: Path) -> None:
+    policies = Policies()
+    request = messages.AddTracingPolicyRequest(yaml="x", domain="a/b")
+    with pytest.raises(CallError, match="cannot be kept for the next start: 'given::a/b' cannot"):
+        asked(policies, "AddTracingPolicy", request, store=PolicyStore(tmp_path))
+    assert policies.calls == [("add", "x", "a/b"), ("remove", PolicyKey("given", "", "a/b"))]
+
+
+def test_what_is_kept_is_what_is_in_force_whoever_changes_it_at_once(tmp_path: Path) -> None:
+    """A removal waits where it has taken the policy out and not yet dropped what is kept of it."""
+    there: set[PolicyKey] = set()
+    removed, added = threading.Event(), threading.Event()
+
+    class Slow(Policies):
+        def add(self, _: str, domain: str) -> PolicyKey:
+            key = PolicyKey("given", "", domain)
+            there.add(key)
+            return key
+
+        def remove(self, key: PolicyKey) -> None:
+            there.discard(key)
+            removed.set()
+            added.wait(0.2)
+
+    async def scenario() -> None:
+        store = PolicyStore(tmp_path)
+        policies = Slow()
+        store.put(policies.add("x", "grpc"), "x")
+        with ThreadPoolExecutor() as executor:
+            methods = PolicyCalls(policies, executor, store).methods()
+            add, delete = methods["AddTracingPolicy"].answer, methods["DeleteTracingPolicy"].answer
+            assert add is not None
+            assert delete is not None
+            going = asyncio.ensure_future(delete(messages.DeleteTracingPolicyRequest(name="given")))
+            await asyncio.to_thread(removed.wait)
+            await add(messages.AddTracingPolicyRequest(yaml="x"))
+            added.set()
+            await going
+
+    asyncio.run(scenario())
+    assert there
+    assert [path.name for path in tmp_path.iterdir()] == ["given::grpc.json"]

@@ -60,6 +60,20 @@ def test_only_the_owner_reads_them(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_file_that_was_being_written_when_the_agent_ended_harms_none(tmp_path: Path) -> None:
+    store = PolicyStore(tmp_path)
+    store.put(KEY, "a")
+    (tmp_path / ".name:namespace:grpc.json").write_text('{"yaml": "a", "ena')
+    assert restored(tmp_path, Kept()) == [("add", "a", "grpc", None)]
+    store.change(KEY, mode="monitor")
+    assert restored(tmp_path, Kept()) == [("add", "a", "grpc", "monitor")]
+
+
+def test_a_domain_may_be_any_text(tmp_path: Path) -> None:
+    PolicyStore(tmp_path).put(KEY._replace(domain="a:b.c"), "a")
+    assert restored(tmp_path, Kept()) == [("add", "a", "a:b.c", None)]
+
+
 def test_all_or_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = PolicyStore(tmp_path)
     for name in ("a", "b", "c"):

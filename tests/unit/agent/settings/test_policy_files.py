@@ -16,7 +16,8 @@ def test_a_directory_its_sub_directories_and_one_more(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     settings = Settings(tracing_policy_dir=str(tmp_path), tracing_policy="/one.yaml")
     assert policy_files(settings) == [
-        *(tmp_path / name for name in ("a.yaml", "b.yaml", "linked.yaml", "sub/c.yaml")),
+        *(tmp_path / name for name in ("a.yaml", "b.yaml", "dangling", "linked.yaml")),
+        tmp_path / "sub/c.yaml",
         Path("/one.yaml"),
     ]
 

@@ -19,7 +19,16 @@ def test_no_action_posts():
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("5", 5), ("5s", 5), ("2m", 120), ("1H", 3600), (" 3 ", 3), ("99999999h", 4294967.295)],
+    [
+        ("5", 5),
+        ("5s", 5),
+        ("2m", 120),
+        ("1H", 3600),
+        (" 3 ", 3),
+        ("99999999h", 4294967.295),
+        ("9" * 5000, 4294967.295),
+        ("0" * 5000 + "7", 7),
+    ],
 )
 def test_rate_limits(text, seconds):
     assert rate_limit_ns(text, PLACE) == round(seconds * 1e9)

@@ -34,6 +34,7 @@ def test_bit_fields():
 
 def test_elements():
     assert read("[2].low") == "((read_word(((p + 64) + 8), 1) >> 0) & 0xfULL)"
+    assert read("mm[1].owner", pointer=True) == "read_word(((read_word(p, 8) + 16) + 8), 8)"
     assert read("mm.owner.comm[3]") == "read_word((read_word((read_word(p, 8) + 8), 8) + 3), 1)"
 
 
@@ -46,6 +47,10 @@ def test_elements():
         ("mm..owner", "is not a path"),
         ("mm.[x]", "is not a path"),
         ("", "is not a path"),
+        ("low[0]", "[0]: there is no array to look for it in"),
+        ("inner[0].owner", "[0]: there is no array to look for it in"),
+        ("mm.owner.comm[16]", "[16]: the array has 16 elements, from [0] on"),
+        ("[" + "9" * 5000 + "]", "no array has an element of such a number"),
         (".".join(["mm"] * (MAX_DEPTH + 1)), f"more than {MAX_DEPTH} steps"),
         ("mm.owner.comm", "leads to a struct or array"),
     ],

@@ -225,7 +225,14 @@ def with_selector(**selector):
         (LSEEK | {"message": "x"}, "message", "too short"),
         (LSEEK | {"tags": ["ok", "x"]}, "tags[1]", "too short"),
         (LSEEK | {"selectors": [{}] * 6}, "selectors", "at most 5"),
-        (function("list:none"), "call", "no list 'none'"),
+        (function("list:none"), "call", "no list 'none' in spec.lists; known are none"),
+        (function("do thing"), "call", "'do thing' is not the name of a function"),
+        (function("a\n" * 99), "call", "'a\\na\\n"),
+        (
+            function("do_thing", syscall=True),
+            "call",
+            "no function __x64_do_thing; do_thing is no system call: give syscall: false",
+        ),
         (
             with_selector(matchArgs=[{"index": 1, "operator": "Equal", "values": ["1"]}]),
             "selectors[0].matchArgs[0].index",
@@ -234,12 +241,46 @@ def with_selector(**selector):
         (
             with_selector(matchArgs=[{"index": 0, "operator": "Prefix", "values": ["1"]}]),
             "selectors[0].matchArgs[0].operator",
-            "Prefix is not for arguments of type int",
+            "Prefix is not for arguments of type int; those take Equal, NotEqual, GreaterThan",
         ),
         (
             with_selector(matchArgs=[{"index": 0, "operator": "Equal", "values": ["1"] * 5}]),
             "selectors[0].matchArgs[0].values",
-            "InMap takes more",
+            "; InMap takes more",
+        ),
+        (
+            with_selector(
+                matchArgs=[{"index": 0, "operator": "NotInRange", "values": ["1:2"] * 5}]
+            ),
+            "selectors[0].matchArgs[0].values",
+            "at most 4 values; NotInMap takes more",
+        ),
+        (
+            with_selector(matchArgs=[{"index": 0, "operator": "InMap", "values": ["list:x"]}]),
+            "selectors[0].matchArgs[0].values[0]",
+            "there is no list 'x' in spec.lists; known are none",
+        ),
+        (
+            with_selector(
+                matchArgs=[{"operator": "CapabilitiesGained", "values": ["9" * 5000]}]
+            ),
+            "selectors[0].matchArgs[0]",
+            "CapabilitiesGained compares two sets",
+        ),
+        (
+            with_selector(matchNamespaces=[{"namespace": "Net", "operator": "In", "values": []}]),
+            "selectors[0].matchNamespaces[0].values",
+            "at least one",
+        ),
+        (
+            with_selector(matchNamespaceChanges=[{"operator": "In", "values": []}]),
+            "selectors[0].matchNamespaceChanges[0].values",
+            "at least one",
+        ),
+        (
+            with_selector(matchNamespaceChanges=[{"operator": "In", "values": ["Net"]}] * 2),
+            "selectors[0].matchNamespaceChanges",
+            "at most one",
         ),
         (
             with_selector(
@@ -266,7 +307,7 @@ def with_selector(**selector):
         (
             with_selector(matchArgs=[{"index": 2, "operator": "Mask", "values": ["1"]}]),
             "selectors[0].matchArgs[0].operator",
-            "Mask is not for text",
+            "Mask is not for arguments of type string; those take Equal, NotEqual, Prefix",
         ),
         (
             with_selector(matchReturnArgs=[{"operator": "Equal", "values": ["1"]}]),
@@ -321,6 +362,18 @@ def test_what_cannot_be_done_is_told_with_its_place(tmp_path, hook, path, messag
         ({"enforcers": [{"calls": ["sys_dup"]}]}, "spec.enforcers: not supported"),
         ({"loader": True}, "spec.loader: not supported"),
         ({"options": [{"name": "policy-mode", "value": "x"}]}, "spec.options[0].value: 'x' is not"),
+        (
+            {"options": [{"name": "disable-kprobe-multi", "value": "yes"}]},
+            "spec.options[0].value: 'yes' is not one of true, false",
+        ),
+        (
+            {"options": [{"name": "x"}, {"name": "sleepable-preload-size", "value": "0"}]},
+            "spec.options[1].value: '0' is not a whole number above 0",
+        ),
+        (
+            {"lists": [{"name": "a", "values": ["x"]}] * 2},
+            "spec.lists[1].name: 'a' is given twice",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_policy_as_a_whole(tmp_path, spec, message):
@@ -344,6 +397,11 @@ def test_fentries_only_watch(tmp_path):
 def test_lsm_hooks(tmp_path):
     assert one(tmp_path, {"hook": "file_open", "args": [FILE]}, "lsmhooks").hook.kind is K.LSM
     assert "no LSM hook x" in problem(tmp_path, {"hook": "x"}, "lsmhooks").message
+    for hook, message in (
+        ("security_file_open", "security_file_open: LSM hooks are named without security_"),
+        ("a b", "'a b' is not the name of an LSM hook"),
+    ):
+        assert problem(tmp_path, {"hook": hook}, "lsmhooks").message == message
     found = problem(tmp_path, {"hook": "file_open"}, "lsmhooks", kinds=without(K.LSM))
     assert "does not let one attach lsm programs" in found.message
 
