@@ -101,7 +101,8 @@ def explain(*, files: tuple[str, ...], btf: Path | None, procfs: Path, no_files:
         if number:
             click.echo()
         click.echo(report.name)
-        for paragraph in report.explanation:
+        left_out = (f"{replace(each, line=None)}: it is left out." for each in report.ignored)
+        for paragraph in filter(None, (report.about, *report.explanation, *left_out)):
             click.echo()
             click.echo(click.wrap_text(paragraph, 80, "  ", "  "))
     return int(failed)

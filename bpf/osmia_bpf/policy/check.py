@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from osmia_api.problems import InvalidObjectError, format_path
 from osmia_api.tracing_policy import load_policy
 from osmia_bpf.policy.binaries import look_up
-from osmia_bpf.policy.explain import explain_hook
+from osmia_bpf.policy.explain import explain_hook, explain_policy
 from osmia_bpf.policy.lines import Lines
 from osmia_bpf.policy.plan import plan_of
 from osmia_bpf.policy.problems import HookError
@@ -46,6 +46,8 @@ class Report:
     """What uprobes would not find, or not as they need it, in the files that they name."""
     ignored: tuple[Problem, ...] = ()
     """What cannot be done and the policy says to overlook."""
+    about: str = ""
+    """Whom the policy is for, and in what mode, if there is something special in that."""
     explanation: tuple[str, ...] = ()
     """One paragraph for each hook."""
     source: str = ""
@@ -77,6 +79,7 @@ def check(text: str, facts: KernelFacts) -> Report:
         # A file that is not there is told once, not for each place in it.
         missing=tuple(dict.fromkeys(map(lines.problem, missing.values()))),
         ignored=tuple(lines.problem(each) for each in planned.problems if each.ignored),
+        about=explain_policy(policy),
         explanation=tuple(explain_hook(source) for source in planned.hooks),
         source=planned.text(),
     )

@@ -127,10 +127,10 @@ class Conditions:
         if entry.operator == "CelExpr":
             used, test = self._arguments.expressions(entry, hook.arguments, place)
         elif entry.operator == "CapabilitiesGained":
-            pair = _capability_pair(hook, entry, place)
+            pair = capability_pair(hook, entry, place)
             used, test = pair, self._arguments.gained(*pair, place)
         else:
-            at = _position(hook, entry, place, data=data)
+            at = position(hook, entry, place, data=data)
             used = (Value(str(at), hook.arguments[at]),)
             test = self._arguments.test(used[0], entry, place)
         if any(value.argument.at_return for value in used):
@@ -171,7 +171,7 @@ def _is_at_hand(value: Value) -> bool:
     return type_.family is Family.NUMBER and not type_.pointer
 
 
-def _position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data: bool) -> int:
+def position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data: bool) -> int:
     """Return the place of the argument that an entry means, in the hook's arguments."""
     if data:
         at = hook.data_from + entry.index
@@ -197,7 +197,7 @@ def _place_in_args(hook: ResolvedHook, at: int, place: Place) -> int:
     return at
 
 
-def _capability_pair(
+def capability_pair(
     hook: ResolvedHook, entry: ArgumentSelector, place: Place
 ) -> tuple[Value, Value]:
     """Return the arguments with the old and the new set: two args, or an index and a value."""
@@ -211,6 +211,6 @@ def _capability_pair(
                 "CapabilitiesGained compares two sets: args: [OLD, NEW], their places in args"
             )
         second = _place_in_args(hook, int(entry.values[0]), place / "values" / 0)
-        places = [_position(hook, entry, place, data=False), second]
+        places = [position(hook, entry, place, data=False), second]
     old, new = (Value(str(at), hook.arguments[at]) for at in places)
     return old, new

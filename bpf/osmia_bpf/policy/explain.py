@@ -1,15 +1,29 @@
-"""A hook of a policy in words: what it watches, when, what it does, and what it costs."""
+"""A policy in words: whom it is for; what each hook watches, when, does, and costs."""
 
 from __future__ import annotations
 
+import errno
+import re
+import signal
 from typing import TYPE_CHECKING
 
 from osmia_api.problems import format_path
 from osmia_bpf.policy.actions import ActionNumber
+from osmia_bpf.policy.explain_selectors import (
+    conditions,
+    labels,
+    listed,
+    name_of,
+    return_conditions,
+    workloads,
+)
+from osmia_bpf.policy.scope import requirements_of, scope_of
+from osmia_bpf.policy.types import Family
+from osmia_bpf.policy.validate import hooks_of
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
-    from osmia_api.tracing_policy.selectors import ArgumentSelector, Selector
+    from osmia_api.tracing_policy import Policy
     from osmia_bpf.policy.actions import Effect
     from osmia_bpf.policy.hook import ResolvedHook
     from osmia_bpf.policy.source import HookSource
@@ -20,8 +34,27 @@ HOT = frozenset(
         "raw_syscalls/sys_exit",
         "sched/sched_switch",
         "sched/sched_wakeup",
+        "sched/sched_waking",
+        "sched/sched_stat_runtime",
+        "irq/irq_handler_entry",
+        "irq/irq_handler_exit",
+        "irq/softirq_entry",
+        "irq/softirq_exit",
+        "irq/softirq_raise",
+        "timer/timer_start",
+        "timer/hrtimer_start",
+        "rcu/rcu_utilization",
         "kmem/kmalloc",
         "kmem/kfree",
+        "kmem/kmem_cache_alloc",
+        "kmem/kmem_cache_free",
+        "kmem/mm_page_alloc",
+        "kmem/mm_page_free",
+        "net/net_dev_queue",
+        "net/net_dev_xmit",
+        "net/netif_receive_skb",
+        "skb/consume_skb",
+        "skb/kfree_skb",
         "security_file_permission",
         "security_inode_permission",
         "security_inode_getattr",
@@ -43,6 +76,14 @@ HOT = frozenset(
         "sys_futex",
         "sys_close",
         "sys_openat",
+        "sys_newfstatat",
+        "sys_mmap",
+        "sys_poll",
+        "sys_epoll_wait",
+        "sys_recvfrom",
+        "sys_recvmsg",
+        "sys_sendmsg",
+        "sys_sendto",
         "vfs_read",
         "vfs_write",
     }
@@ -75,38 +116,80 @@ _PATH_NS = 600
 _TEXT_NS = 150
 _LOOK_UP_NS = 100
 _RETURN_NS = 150
-_SHOWN_VALUES = 4
+_SYSTEM_CALL = re.compile(r"(?:__\w+?_sys_|(?:syscalls/)?sys_(?:enter|exit)_)(\w+)")
+
+
+def explain_policy(policy: Policy) -> str:
+    """Return whom a policy is for, and in what mode; empty if there is nothing special in that."""
+    sentences = []
+    scope = scope_of(policy)
+    if not scope.is_everything:
+        sentences.append(f"It is for processes of {' and of '.join(workloads(scope))} only.")
+    if nodes := requirements_of(policy.spec.node_selector):
+        sentences.append(f"In a cluster it is for nodes{labels(nodes)} only.")
+    if any(each == ("policy-mode", "monitor") for each in _options(policy)):
+        sentences.append("Its mode is monitor: what it would send or change is told, and not done.")
+    if not hooks_of(policy.spec):
+        sentences.append("It watches nothing.")
+    return " ".join(sentences)
+
+
+def _options(policy: Policy) -> list[tuple[str, str]]:
+    return [(option.name, option.value) for option in policy.spec.options]
 
 
 def explain_hook(source: HookSource) -> str:
     """Return a paragraph about one hook."""
     hook = source.hook
+    noun = "event" if hook.section == "tracepoints" else "call"
     sentences = [f"{format_path(hook.path)} watches {_what(hook)}."]
     if not hook.selectors:
-        sentences.append("It reports every call.")
+        sentences.append(f"It reports every {noun}.")
     for at, (selector, planned) in enumerate(
         # A hook without selectors has one that always matches.
         zip(hook.selectors, source.selectors, strict=False)
     ):
-        lead = "If" if at == 0 else "Else, if"
-        conditions = _conditions(selector)
-        when = f"{lead} {' and '.join(conditions)}" if conditions else "In any case"
-        sentences.append(f"{when}, it {_effect(planned.effect)}.")
+        if_it = " and ".join(conditions(hook, selector))
+        only_if = " and ".join(return_conditions(selector))
+        told = _effect(planned.effect, noun, f", if {only_if}" if only_if else "")
+        if at == 0:
+            sentences.append(f"If {if_it}, it {told}." if if_it else f"In any case, it {told}.")
+        else:
+            sentences.append(f"Else, if {if_it}, it {told}." if if_it else f"Else, it {told}.")
         if selector.match_return_actions:
-            sentences.append(f"When the function returns, it {_effect(planned.return_effect)}.")
-    if hook.returned is not None:
-        sentences.append("The event tells what the function returned, and goes out then.")
+            then = _return_effect(planned.return_effect, noun)
+            when = f" and {only_if}" if only_if else ""
+            sentences += [f"When the function returns{when}, it {then}."] if then else []
+        if not if_it and at + 1 < len(hook.selectors):
+            sentences.append("The selectors behind that one never count.")
+            break
+    sentences += _told(hook)
     if is_hot(hook):
         sentences.append("Warning: this place is hot on a busy node.")
     sentences.append(f"A call that does not match costs about {cost_ns(source)} ns.")
     return " ".join(sentences)
 
 
+def _told(hook: ResolvedHook) -> list[str]:
+    """Return what events of a hook hold."""
+    values = [
+        f"{name_of(argument, data=at >= hook.data_from)} as {argument.type.name}"
+        for at, argument in enumerate(hook.arguments)
+        if argument.type.family is not Family.NOTHING
+    ]
+    if hook.returned is not None:
+        values.append(f"the returned value as {hook.returned.type.name}")
+    found = [f"Its events tell {listed(values, 'and')}."] if values else []
+    if hook.returned is not None or hook.late_values:
+        found.append("They go out when the function returns.")
+    return found
+
+
 def is_hot(hook: ResolvedHook) -> bool:
     """Tell whether a busy node passes one of the hook's places very often."""
     names = {hook.name, *hook.targets}
-    bare = {name.partition("_sys_")[2] for name in names if "_sys_" in name}
-    return bool((names | {f"sys_{name}" for name in bare}) & HOT)
+    calls = {match[1] for match in map(_SYSTEM_CALL.fullmatch, names) if match}
+    return bool((names | {f"sys_{name}" for name in calls}) & HOT)
 
 
 def cost_ns(source: HookSource) -> int:
@@ -132,122 +215,56 @@ def _what(hook: ResolvedHook) -> str:
     if hook.section == "uprobes":
         return f"{kind} {hook.targets[0] or hex(hook.address or hook.offset)} in {hook.name}"
     if len(hook.targets) > 1:
-        return f"{kind} {_listed(list(hook.targets), 'or')}"
+        return f"{kind} {listed(list(hook.targets), 'or')}"
     return f"{kind} {hook.name}"
 
 
-def _conditions(selector: Selector) -> list[str]:
-    found = [_argument("argument", entry) for entry in selector.match_args]
-    found += [_argument("data", entry) for entry in selector.match_data]
-    for pids in selector.match_pids:
-        which = "its process id in its own namespace" if pids.is_namespace_pid else "the process id"
-        among = _among(pids.operator, [str(value) for value in pids.values])
-        more = " (or that of an ancestor)" if pids.follow_forks else ""
-        found.append(f"{which}{more} {among}")
-    for binaries in selector.match_binaries:
-        more = " (or that of an ancestor)" if binaries.follow_children else ""
-        found.append(f"the binary{more} {_relation(binaries.operator, list(binaries.values))}")
-    for binaries in selector.match_parent_binaries:
-        more = " (or that of an ancestor)" if binaries.follow_children else ""
-        relation = _relation(binaries.operator, list(binaries.values))
-        found.append(f"the parent's binary{more} {relation}")
-    for namespace in selector.match_namespaces:
-        among = _among(namespace.operator, list(namespace.values))
-        found.append(f"the {namespace.namespace} namespace {among}")
-    for capability in selector.match_capabilities:
-        has = "has" if capability.operator == "In" else "has not"
-        found.append(
-            f"the process {has} {_listed(list(capability.values), 'or')}"
-            f" ({capability.type.lower()})"
-        )
-    if selector.match_namespace_changes:
-        found.append("namespaces have changed since the exec")
-    if selector.match_capability_changes:
-        found.append("capabilities have changed since the exec")
-    found += [
-        f"the returned value {_relation(entry.operator, list(entry.values))}"
-        for entry in selector.match_return_args
-    ]
-    return found
-
-
-def _argument(what: str, entry: ArgumentSelector) -> str:
-    if entry.operator == "CelExpr":
-        return _listed([f"({text})" for text in entry.values], "or")
-    if entry.operator == "CapabilitiesGained":
-        old, new = entry.args if len(entry.args) == 2 else (entry.index, entry.values[0])
-        return f"{what} {new} has a capability that {what} {old} has not"
-    place = entry.args[0] if entry.args else entry.index
-    return f"{what} {place} {_relation(entry.operator, list(entry.values))}"
-
-
-_RELATIONS = {
-    "Equal": "is",
-    "In": "is",
-    "InMap": "is among",
-    "InRange": "is within",
-    "Prefix": "begins with",
-    "Postfix": "ends with",
-    "GT": "is greater than",
-    "GreaterThan": "is greater than",
-    "LT": "is less than",
-    "LessThan": "is less than",
-    "Mask": "has a bit of",
-    "SAddr": "comes from",
-    "DAddr": "goes to",
-    "SPort": "has the source port",
-    "DPort": "has the destination port",
-    "SPortPriv": "has a privileged source port",
-    "DPortPriv": "has a privileged destination port",
-    "SportPriv": "has a privileged source port",
-    "Protocol": "has the protocol",
-    "Family": "has the family",
-    "State": "is in the state",
-    "FileType": "is of the type",
-    "SubString": "contains",
-    "SubStringIgnCase": "contains, in either case,",
-}
-
-
-def _relation(operator: str, values: list[str]) -> str:
-    kind = operator.removeprefix("Not")
-    relation = _RELATIONS.get(kind, kind)
-    if kind != operator:
-        relation = _negated(relation)
-    return f"{relation} {_listed(values, 'or')}".rstrip()
-
-
-def _negated(relation: str) -> str:
-    verb, _, rest = relation.partition(" ")
-    if verb == "is":
-        return f"is not {rest}".rstrip()
-    infinitive = {"has": "have", "goes": "go"}.get(verb, verb.removesuffix("s"))
-    return f"does not {infinitive} {rest}".rstrip()
-
-
-def _among(operator: str, values: list[str]) -> str:
-    return f"{'is' if operator == 'In' else 'is not'} {_listed(values, 'or')}"
-
-
-def _listed(values: list[str], word: str) -> str:
-    if len(values) > _SHOWN_VALUES:
-        rest = len(values) - _SHOWN_VALUES
-        return f"{', '.join(values[:_SHOWN_VALUES])} {word} {rest} more"
-    if len(values) < 2:
-        return "".join(values)
-    return f"{', '.join(values[:-1])} {word} {values[-1]}"
-
-
-def _effect(effect: Effect) -> str:
-    parts = [f"sends signal {signal} to the process" for signal in effect.signals]
-    if effect.error is not None:
-        parts.append(f"lets the call return {effect.error} without being done")
+def _effect(effect: Effect, noun: str, only_if: str = "") -> str:
+    """Return what follows a match; the report may depend on more, which is at the return."""
+    parts = _acts(effect)
     if effect.post:
-        limit = ""
-        if effect.rate_limit_ns:
-            seconds = effect.rate_limit_ns / 1e9
-            limit = f", the same one once in {seconds:g} s per {effect.rate_limit_scope}"
-        parts.append(f"reports the call{limit}")
+        parts.append(f"reports the {noun}{_of_the_report(effect)}{only_if}")
     elif ActionNumber.NOPOST in effect.numbers:
         parts.append("reports nothing")
     return " and ".join(parts)
+
+
+def _return_effect(effect: Effect, noun: str) -> str:
+    """Return what follows at the return, where a report has been promised already."""
+    parts = _acts(effect)
+    if not effect.post:
+        parts.append(f"does not report the {noun} after all")
+    elif said := _of_the_report(effect):
+        parts.append(f"reports the {noun}{said}")
+    return " and ".join(parts)
+
+
+def _acts(effect: Effect) -> list[str]:
+    parts = [f"sends {_signal_name(signal)} to the process" for signal in effect.signals]
+    if effect.error is not None:
+        name = errno.errorcode.get(-effect.error)
+        shown = f"{effect.error} ({name})" if name else str(effect.error)
+        parts.append(f"lets the call return {shown} without being done")
+    return parts
+
+
+def _of_the_report(effect: Effect) -> str:
+    """Return what comes with a report, and how often there is one."""
+    stacks = {"the kernel's stack": effect.kernel_stack, "the program's stack": effect.user_stack}
+    extras = [name for name, wanted in stacks.items() if wanted]
+    extras += ["the file's IMA hash"] if effect.ima_hash else []
+    text = f" with {listed(extras, 'and')}" if extras else ""
+    if effect.rate_limit_ns:
+        seconds = effect.rate_limit_ns / 1e9
+        whose = (
+            "in all" if effect.rate_limit_scope == "global" else f"per {effect.rate_limit_scope}"
+        )
+        text += f", the same one once in {seconds:g} s {whose}"
+    return text
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.problems import Place
 
 _RAW_SYSCALL_ID = 4
+_MAX_PATH_BYTES = 4096  # with the zero behind it
+_MAX_NAME_BYTES = 255
 _SYMBOL = re.compile(r"[\w.$]+", re.ASCII)
 
 
@@ -317,7 +319,7 @@ class Resolver:
         places = hook.symbols or hook.addrs or hook.offsets
         if not places:
             place.fail("symbols, addrs or offsets are needed")
-        if not hook.path or "\0" in hook.path:
+        if not _is_path(hook.path):
             (place / "path").fail(f"{shown(hook.path)} is not the path of a file")
         for at, name in enumerate(hook.symbols):
             if not name.partition("+")[0] or "\0" in name:
@@ -375,3 +377,10 @@ def _check_late(arguments: tuple[Argument, ...], returned: Argument | None, plac
             (where / "sizeArgIndex").fail(
                 f"needed for {type_.name}: what the function returns is no number of bytes"
             )
+
+
+def _is_path(text: str) -> bool:
+    """Tell whether the kernel takes a text for the path of a file, be it there or not."""
+    parts = text.encode().split(b"/")
+    fits = sum(map(len, parts)) + len(parts) <= _MAX_PATH_BYTES
+    return text != "" and "\0" not in text and fits and max(map(len, parts)) <= _MAX_NAME_BYTES

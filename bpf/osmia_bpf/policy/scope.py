@@ -89,8 +89,8 @@ def scope_of(policy: Policy) -> Scope:
     spec = policy.spec
     return Scope(
         namespace=policy.metadata.namespace if policy.kind == "TracingPolicyNamespaced" else "",
-        pods=_requirements(spec.pod_selector),
-        containers=_requirements(spec.container_selector),
+        pods=requirements_of(spec.pod_selector),
+        containers=requirements_of(spec.container_selector),
         host=spec.host_selector is not None,
     )
 
@@ -100,13 +100,14 @@ def scope_of_workloads(selector: WorkloadSelector | None) -> Scope:
     if selector is None:
         return EVERYTHING
     return Scope(
-        pods=_requirements(selector.pod_selector),
-        containers=_requirements(selector.container_selector),
+        pods=requirements_of(selector.pod_selector),
+        containers=requirements_of(selector.container_selector),
         host=selector.host_selector is not None,
     )
 
 
-def _requirements(selector: LabelSelector | None) -> tuple[Requirement, ...] | None:
+def requirements_of(selector: LabelSelector | None) -> tuple[Requirement, ...] | None:
+    """Return what a selector asks of labels; None if there is no selector."""
     if selector is None:
         return None
     equal = [Requirement(key, "In", (value,)) for key, value in selector.match_labels.items()]

@@ -35,7 +35,7 @@ _POSITIVE = re.compile(r"\+?0*[1-9][0-9]*")
 _DIGEST_DIGITS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "build-id": 0}
 """How many hexadecimal digits each has; 0 for any number."""
 _HEX = re.compile("(?:[0-9a-f]{2})+")
-_FILE_NAME = re.compile(r"[\w-]+", re.ASCII)
+_FILE_NAME = re.compile(r"[\w-]{1,255}", re.ASCII)
 _OVERRIDABLE = frozenset({"kprobes", "lsmhooks"})
 _ENFORCING = ("Sigkill", "Signal", "Override", "NotifyEnforcer")
 _ESCAPES = {
@@ -116,7 +116,7 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
 def _check_file_name(name: str, place: Place) -> None:
     """Raise `HookError` for what would lead elsewhere: the kernel tells of it in such a file."""
     if not _FILE_NAME.fullmatch(name):
-        place.fail(f"{shown(name)} is not a name: it may have letters, digits, _ and -")
+        place.fail(f"{shown(name)} is not a name: it may have up to 255 letters, digits, _ and -")
 
 
 def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place) -> None:

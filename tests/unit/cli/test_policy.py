@@ -86,6 +86,17 @@ def test_explain(osmia: Osmia) -> None:
     text = " ".join(result.stdout.decode().split())
     assert text.startswith("switches spec.tracepoints[0] watches the tracepoint sched")
     assert "Warning: this place is hot on a busy node." in text
+    missing = RAW.replace(
+        "  tracepoints:",
+        "  kprobes: [{call: no_such, syscall: false, ignore: {callNotFound: true}}]",
+    ).partition("  - subsystem")[0]
+    result = osmia("policy", "explain", "-", given=missing.encode() + b"  hostSelector: {}\n")
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert [line for line in result.stdout.decode().splitlines() if line] == [
+        "switches",
+        "  It is for processes of the host only.",
+        "  spec.kprobes[0].call: this kernel has no function no_such: it is left out.",
+    ]
     broken = osmia("policy", "explain", str(BROKEN / "two-kinds.yaml"))
     assert broken.returncode == 1
     assert b"two-kinds.yaml:" in broken.stderr

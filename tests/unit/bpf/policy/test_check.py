@@ -1,7 +1,5 @@
 from dataclasses import replace
 
-import pytest
-
 from osmia_bpf.policy.check import check
 from tests.unit.bpf.policy.small_kernel import small_facts
 
@@ -36,50 +34,6 @@ def test_in_words(tmp_path):
         "If argument 0 is 7 or 8, it reports the call, the same one once in 60 s per thread" in text
     )
     assert "Warning" not in text
-
-
-def test_rarer_conditions_in_words(tmp_path):
-    policy = """\
-  kprobes:
-  - call: sys_lseek
-    return: true
-    returnArg: {index: 0, type: int}
-    args: [{index: 0, type: int}, {index: 1, type: string}]
-    selectors:
-    - matchArgs:
-      - {index: 1, operator: SubString, values: [secret]}
-      - {operator: CelExpr, values: ["arg0 > 5"]}
-      matchParentBinaries: [{operator: In, values: [/bin/sh]}]
-      matchReturnActions: [{action: Sigkill}]
-"""
-    (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
-    assert "argument 1 contains secret and (arg0 > 5) and the parent's binary is /bin/sh" in text
-    assert "When the function returns, it sends signal 9" in text
-
-
-@pytest.mark.parametrize(
-    ("type_", "operator", "value", "words"),
-    [
-        ("string", "NotEqual", "/a", "argument 0 is not /a"),
-        ("string", "NotPrefix", "/a", "argument 0 does not begin with /a"),
-        ("int", "NotEqual", "7", "argument 0 is not 7"),
-    ],
-)
-def test_what_must_not_be_in_words(tmp_path, type_, operator, value, words):
-    selector = f"matchArgs: [{{index: 0, operator: {operator}, values: ['{value}']}}]"
-    policy = (
-        f"  kprobes:\n  - call: sys_lseek\n    args: [{{index: 0, type: {type_}}}]\n"
-        f"    selectors: [{{{selector}}}]\n"
-    )
-    (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
-    assert f"If {words}, it reports the call." in text
-
-
-def test_hot_places_are_warned_about(tmp_path):
-    policy = "  kprobes: [{call: security_file_open, syscall: false}]\n"
-    (text,) = check(HEAD + policy, small_facts(tmp_path)).explanation
-    assert "It reports every call." in text
-    assert "Warning: this place is hot" in text
 
 
 def test_errors_name_line_and_place(tmp_path):

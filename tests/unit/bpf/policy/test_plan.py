@@ -4,7 +4,7 @@ import pytest
 
 from osmia_api.tracing_policy import TracingPolicySpec
 from osmia_bpf.policy.plan import plan
-from osmia_bpf.policy.problems import HookError
+from osmia_bpf.policy.problems import HookError, shown
 from osmia_bpf.programs import ProgramKind
 from tests.unit.bpf.policy.small_kernel import small_facts
 
@@ -406,11 +406,11 @@ def test_lsm_hooks(tmp_path):
     assert "does not let one attach lsm programs" in found.message
 
 
-@pytest.mark.parametrize("name", ["../..", "a/b", "", ".", "a b", "a*", "\u00e9"])
+@pytest.mark.parametrize("name", ["../..", "a/b", "", ".", "a b", "a*", "\u00e9", "a" * 256])
 @pytest.mark.parametrize("field", ["subsystem", "event"])
 @pytest.mark.parametrize("raw", [False, True])
 def test_names_that_are_no_file_name_are_not_looked_up(tmp_path, name, field, raw):
     hook = {"subsystem": "syscalls", "event": "sys_enter_openat", "raw": raw} | {field: name}
     found = problem(tmp_path, hook, "tracepoints")
     assert found.path == ("spec", "tracepoints", 0, field)
-    assert found.message.startswith(f"{name!r} is not a name")
+    assert found.message.startswith(f"{shown(name)} is not a name")

@@ -11,6 +11,8 @@ from tests.unit.bpf.policy.small_kernel import small_facts
     [
         ({"path": "", "symbols": ["f"]}, "path", "'' is not the path of a file"),
         ({"path": "/a\0b", "symbols": ["f"]}, "path", "'/a\\x00b' is not the path of a file"),
+        ({"path": "/" + "a" * 256, "symbols": ["f"]}, "path", "'/aaaa"),
+        ({"path": "/a" * 2048, "symbols": ["f"]}, "path", "'/a/a/a"),
         ({"path": "/a", "symbols": ["f", ""]}, "symbols[1]", "'' is not a symbol"),
         ({"path": "/a", "symbols": ["+0x4"]}, "symbols[0]", "'+0x4' is not a symbol"),
         ({"path": "/a", "symbols": ["f\0"]}, "symbols[0]", "'f\\x00' is not a symbol"),
