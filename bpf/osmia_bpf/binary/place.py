@@ -10,6 +10,7 @@ from typing import NamedTuple
 from osmia_bpf.binary.elf import ElfError, holds_code, offset_of_address
 from osmia_bpf.binary.library import library, quiet_library
 
+_HOST_FILES_OF_TETRAGON = "/procRoot/1/root/"
 _MAX_LINKS = 40
 """More the kernel does not follow either."""
 
@@ -42,9 +43,12 @@ def in_root(root: Path, path: str) -> Path:
 
     Links are followed as those do; whoever opened `root`/`path` would follow those that begin with
     a slash (as of /etc/alternatives) from a root of its own, to other files or to none.
+
+    Policies written for Tetragon's DaemonSet name the host's files by where that mounts the host's
+    /proc; there, too, they are those of process 1.
     """
     found: list[str] = []
-    parts = path.split("/")[::-1]
+    parts = path.removeprefix(_HOST_FILES_OF_TETRAGON).split("/")[::-1]
     links = 0
     while parts:
         part = parts.pop()

@@ -59,6 +59,7 @@ def test_the_root_of_process_1_or_else_ones_own(tmp_path):
         ("/usr/bin/../bin/./java", "opt/java/bin/java"),
         ("/../../opt/java/bin/java", "opt/java/bin/java"),
         ("/opt/java/bin/up", "opt/java/bin/java"),
+        ("/procRoot/1/root/usr/bin/java", "opt/java/bin/java"),
         ("/opt/none", "opt/none"),
         ("/opt/loop", "opt/loop"),
     ],
