@@ -93,11 +93,12 @@ def effect(actions: Sequence[Action], place: Place) -> Effect:
         numbers.append(number)
         if number is not ActionNumber.POST and _asks_for_post(action):
             where.fail("rateLimit, stack traces and imaHash are for the action Post only")
+        if action.rate_limit_scope:
+            scope = _scope(action.rate_limit_scope, where / "rateLimitScope")
         if number is ActionNumber.NOPOST:
             post = False
         elif number is ActionNumber.POST and action.rate_limit:
             limit = rate_limit_ns(action.rate_limit, where / "rateLimit")
-            scope = _scope(action.rate_limit_scope, where / "rateLimitScope")
         elif number is ActionNumber.SIGKILL:
             signals.append(_SIGKILL)
         elif number is ActionNumber.SIGNAL:
@@ -136,7 +137,7 @@ def _asks_for_post(action: Action) -> bool:
 
 
 def _scope(text: str, place: Place) -> str:
-    scope = text.strip().lower() or "thread"
+    scope = text.strip().lower()
     if scope not in _SCOPES:
         place.fail(f"{shown(text)} is not one of {', '.join(_SCOPES)}")
     return scope

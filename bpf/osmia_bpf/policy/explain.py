@@ -12,11 +12,11 @@ from osmia_bpf.policy.actions import ActionNumber
 from osmia_bpf.policy.explain_selectors import (
     conditions,
     labels,
-    listed,
     name_of,
     return_conditions,
     workloads,
 )
+from osmia_bpf.policy.problems import listed
 from osmia_bpf.policy.scope import requirements_of, scope_of
 from osmia_bpf.policy.types import Family
 from osmia_bpf.policy.validate import hooks_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy.conditions import capability_pair, position
-from osmia_bpf.policy.problems import Place
+from osmia_bpf.policy.problems import Place, listed
 from osmia_bpf.policy.scope import POD_NAMESPACE, scope_of_workloads
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.hook import Argument, ResolvedHook
     from osmia_bpf.policy.scope import Requirement, Scope
 
-_SHOWN_VALUES = 4
 _RELATIONS = {
     "Equal": "is",
     "In": "is",
@@ -183,13 +182,3 @@ def _negated(words: str) -> str:
         return f"is not {rest}".rstrip()
     infinitive = {"has": "have", "goes": "go"}.get(verb, verb.removesuffix("s"))
     return f"does not {infinitive} {rest}".rstrip()
-
-
-def listed(values: Sequence[str], word: str) -> str:
-    """Return values as a list in words; of many, the first."""
-    if len(values) > _SHOWN_VALUES:
-        rest = len(values) - _SHOWN_VALUES
-        return f"{', '.join(values[:_SHOWN_VALUES])} {word} {rest} more"
-    if len(values) < 2:
-        return "".join(values)
-    return f"{', '.join(values[:-1])} {word} {values[-1]}"

@@ -75,6 +75,8 @@ class ResolvedHook:
     selectors: tuple[Selector, ...]
     message: str
     tags: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    """Functions that the policy names, with `targets`, and the kernel does not have."""
     returned: Argument | None = None
     return_kind: ProgramKind | None = None
     address: int = 0

@@ -66,6 +66,8 @@ def network_test(type_: ArgumentType, value: str, entry: ArgumentSelector, place
     else:
         member = "port" if type_.family is Family.SOCKADDR and "port" in field else field
         if kind.endswith("Priv"):
+            if entry.values:
+                (place / "values").fail(f"{entry.operator} takes no values")
             test = f"{value}->{member} < {_PRIVILEGED_PORTS}"
         else:
             given = intervals(entry.values, place, names=_ALIASES.get(field), high=_MAX_PORT)
@@ -78,6 +80,8 @@ def _addresses(bytes_: str, family: str, values: Sequence[str], place: Place) ->
     for at, text in enumerate(values):
         try:
             network = ipaddress.ip_network(text.strip(), strict=False)
+            if "%" in text:  # a zone, which the kernel's structs do not tell
+                raise ValueError(text)
         except ValueError:
             (place / "values" / at).fail(f"{shown(text)} is not an IP address or CIDR")
         size = network.max_prefixlen // 8

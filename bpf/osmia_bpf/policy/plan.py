@@ -12,7 +12,7 @@ from osmia_bpf.headers import struct_definitions
 from osmia_bpf.policy import ima_source, lists
 from osmia_bpf.policy.actions import ACTION_COUNTS, ENFORCING, Effect, effect
 from osmia_bpf.policy.conditions import Conditions, SelectorTests
-from osmia_bpf.policy.problems import HookError, Place
+from osmia_bpf.policy.problems import HookError, Place, listed
 from osmia_bpf.policy.resolve import CallNotFoundError, Resolver
 from osmia_bpf.policy.schema import (
     ArgumentSchema,
@@ -222,11 +222,20 @@ def plan(spec: TracingPolicySpec, facts: KernelFacts, scope: Scope = EVERYTHING)
             problems.append(HookProblem(error.path, error.message))
         else:
             hooks += sources
+            problems += [_missing(hook, place) for hook in resolved if hook.missing]
     return Plan(
         hooks=tuple(hooks),
         problems=tuple(problems),
         conditions=conditions,
         enforced=options.get(_MODE_OPTION) != "monitor",
+    )
+
+
+def _missing(hook: ResolvedHook, place: Place) -> HookProblem:
+    """Return that a hook which can be done is not everywhere where the policy wants it."""
+    where = place / "call"
+    return HookProblem(
+        where.path, f"this kernel has no function {listed(hook.missing, 'or')}", ignored=True
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from osmia_api.problems import Path, format_path
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _SHOWN_CHARACTERS = 60
+_SHOWN_VALUES = 4
 
 
 class HookError(Exception):
@@ -23,6 +27,16 @@ def shown(text: str) -> str:
     if len(text) > _SHOWN_CHARACTERS:
         return f"{text[:_SHOWN_CHARACTERS]!r}..."
     return repr(text)
+
+
+def listed(values: Sequence[str], word: str) -> str:
+    """Return values as a list in words; of many, the first."""
+    if len(values) > _SHOWN_VALUES:
+        rest = len(values) - _SHOWN_VALUES
+        return f"{', '.join(values[:_SHOWN_VALUES])} {word} {rest} more"
+    if len(values) < 2:
+        return "".join(values)
+    return f"{', '.join(values[:-1])} {word} {values[-1]}"
 
 
 class Place(NamedTuple):

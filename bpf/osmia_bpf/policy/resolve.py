@@ -83,7 +83,7 @@ class Resolver:
     # Functions of the kernel
 
     def _function(self, hook: Kprobe, number: int, section: str, place: Place) -> ResolvedHook:
-        targets = self._targets(hook, place)
+        targets, missing = self._targets(hook, place)
         symbol = targets[0]
         function_id = self.facts.btf.find(symbol, Kind.FUNC)
         overrides = any(
@@ -92,6 +92,8 @@ class Resolver:
             for action in selector.match_actions
         )
         kind = self._kind(section, targets, function_id, place, overrides=overrides)
+        if any(value.source == "pt_regs" for value in hook.data):
+            kind = self._with_registers(kind, place)
         parameters = (
             [p.type_id for p in self.facts.btf.parameters(function_id)] if function_id else []
         )
@@ -118,6 +120,7 @@ class Resolver:
             section=section,
             kind=kind,
             targets=targets,
+            missing=missing,
             btf_id=function_id or 0,
             name=symbol if len(targets) == 1 else "",
             arguments=arguments,
@@ -129,7 +132,14 @@ class Resolver:
             return_kind=return_kind,
         )
 
-    def _targets(self, hook: Kprobe, place: Place) -> tuple[str, ...]:
+    def _targets(self, hook: Kprobe, place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the functions that a hook names: those that the kernel has, and those it has not.
+
+        Raises `HookError` if it has none, and `CallNotFoundError` if that is to be overlooked.
+        """
+        failure = HookError
+        if hook.ignore is not None and hook.ignore.call_not_found:
+            failure = CallNotFoundError
         where = place / "call"
         name = hook.call.removeprefix(lists.PREFIX)
         if name == hook.call:
@@ -140,10 +150,10 @@ class Resolver:
                 message = f"this kernel has no function {symbol}"
                 if symbol != name and self.facts.has_function(name):
                     message += f"; {name} is no system call: give syscall: false"
-                if hook.ignore is not None and hook.ignore.call_not_found:
-                    raise CallNotFoundError(where.path, message)
-                where.fail(message)
-            return (symbol,)
+                elif self.facts.has_function(syscalls.function(f"sys_{name}", self.facts.machine)):
+                    message += f"; the system call is named sys_{name}"
+                raise failure(where.path, message)
+            return (symbol,), ()
         spec = next((each for each in self.spec.lists if each.name == name), None)
         if spec is None:
             known = ", ".join(each.name for each in self.spec.lists) or "none"
@@ -151,10 +161,13 @@ class Resolver:
         if name not in self.lists:
             where.fail(f"the list {shown(name)} cannot be used")
         functions = lists.functions(spec, self.lists[name], self.facts.machine)
-        present = tuple(each for each in functions if self.facts.has_function(each))
-        if not present:
-            where.fail(f"this kernel has none of the functions of list {shown(name)}")
-        return present
+        found: dict[bool, list[str]] = {True: [], False: []}
+        for each in dict.fromkeys(functions):
+            found[self.facts.has_function(each)].append(each)
+        if not found[True]:
+            message = f"this kernel has none of the functions of list {shown(name)}"
+            raise failure(where.path, message)
+        return tuple(found[True]), tuple(found[False])
 
     def _kind(
         self,
@@ -178,6 +191,18 @@ class Resolver:
         if function_id and not self._has_forward(function_id):
             return self._needs(place, ProgramKind.FENTRY, ProgramKind.KPROBE)
         return self._needs(place, ProgramKind.KPROBE)
+
+    def _with_registers(self, kind: ProgramKind, place: Place) -> ProgramKind:
+        """Return the kind for a hook that is to read registers, which trampolines do not hand on.
+
+        `kind` is that which the hook would have otherwise.
+        """
+        where = place / "data"
+        if place.path[1] == "fentries":
+            where.fail("pt_regs is for kprobes and uprobes: fentries have no registers")
+        if kind is ProgramKind.MODIFY_RETURN:
+            where.fail("pt_regs does not go with Override of this function")
+        return self._needs(place, ProgramKind.KPROBE) if kind is ProgramKind.FENTRY else kind
 
     def _has_forward(self, function_id: int) -> bool:
         """Tell whether some parameter points to a struct that is only named there.
@@ -326,6 +351,10 @@ class Resolver:
                 (place / "symbols" / at).fail(f"{shown(name)} is not a symbol, nor NAME+OFFSET")
         for at, digest in enumerate(hook.binary_digests):
             check_digest(digest, place / "binaryDigests" / at)
+        if hook.btf_path and any(argument.resolve for argument in hook.args):
+            (place / "btfPath").fail(
+                "not supported by this version: resolve looks into the kernel's types"
+            )
         counters = hook.ref_ctr_offsets
         if counters and len(counters) != len(places):
             (place / "refCtrOffsets").fail(f"must be as many as there are places: {len(places)}")

@@ -70,6 +70,7 @@ class ArgumentResolver:
 
     def returned(self, model: models.Argument, call: Call, place: Place) -> Argument:
         """Return what a function returns."""
+        _check_plain(model, place)
         type_ = self._type(model, None, place)
         if type_.family in {Family.NOTHING, Family.BUFFER}:
             (place / "type").fail(f"{type_.name} is not for returned values")
@@ -93,14 +94,14 @@ class ArgumentResolver:
     def _argument(
         self, model: models.Argument, call: Call, types: list[int], place: Place
     ) -> Argument:
-        if model.source:
-            (place / "source").fail("is for data only")
+        _check_plain(model, place)
+        if types and model.index >= len(types):
+            what = call.symbol or "the tracepoint"
+            (place / "index").fail(f"{model.index}: {what} has {len(types)} arguments, from 0 on")
         try:
             raw = call.argument(model.index)
         except IndexError:
             (place / "index").fail(f"{model.index}: functions have at most 6 arguments here")
-        if types and model.index >= len(types):
-            (place / "index").fail(f"{model.index}: {call.symbol} has {len(types)} arguments")
         declared = types[model.index] if types else None
         if model.resolve:
             return self._resolved(model, raw, declared, place)
@@ -193,6 +194,7 @@ class ArgumentResolver:
 
     def syscall_id(self, model: models.Argument, raw: str, place: Place) -> Argument:
         """Return the number of a system call, which `raw` (C) gives."""
+        _check_plain(model, place)
         name = "int64" if model.type == "auto" else model.type
         type_ = TYPES.get(name)
         if type_ is None or type_.family is not Family.NUMBER:
@@ -203,6 +205,7 @@ class ArgumentResolver:
 
     def field(self, model: models.Argument, fields: list[FormatField], place: Place) -> Argument:
         """Return a field of a tracepoint's format."""
+        _check_plain(model, place)
         if model.index >= len(fields):
             (place / "index").fail(
                 f"{model.index}: the tracepoint's format has {len(fields)} fields"
@@ -238,6 +241,11 @@ class ArgumentResolver:
             *(type_, model.index, model.label, raw, size),
             max_data=model.max_data and type_.family is Family.BUFFER,
         )
+
+
+def _check_plain(model: models.Argument, place: Place) -> None:
+    if model.source:
+        (place / "source").fail("is for data only")
 
 
 def inferred_type(btf: Btf, type_id: int) -> str | None:

@@ -9,6 +9,7 @@ from osmia_api.tracing_policy.hooks import Tracepoint
 from osmia_bpf.policy.problems import Place, shown
 
 if TYPE_CHECKING:
+    from osmia_api.resource.label_selector import LabelSelector
     from osmia_api.tracing_policy import TracingPolicySpec
     from osmia_api.tracing_policy.hooks import Hook
     from osmia_api.tracing_policy.policy import Option
@@ -73,10 +74,22 @@ def validate(spec: TracingPolicySpec) -> None:
         Place(("spec", "loader")).fail("not supported by this version")
     for at, option in enumerate(spec.options):
         _check_option(option, Place(("spec", "options", at, "value")))
+    _check_labels(spec.pod_selector, Place(("spec", "podSelector")))
+    _check_labels(spec.container_selector, Place(("spec", "containerSelector")))
     names = [each.name for each in spec.lists]
     for at, name in enumerate(names):
         if name in names[:at]:
             Place(("spec", "lists", at, "name")).fail(f"{shown(name)} is given twice")
+
+
+def _check_labels(selector: LabelSelector | None, place: Place) -> None:
+    """Raise `HookError` for a selector that Kubernetes would not take for one."""
+    for at, each in enumerate(selector.match_expressions if selector else ()):
+        where = place / "matchExpressions" / at / "values"
+        if each.operator in {"In", "NotIn"} and not each.values:
+            where.fail(f"{each.operator} needs at least one value")
+        if each.operator not in {"In", "NotIn"} and each.values:
+            where.fail(f"{each.operator} takes no values")
 
 
 def _check_option(option: Option, place: Place) -> None:
@@ -108,6 +121,11 @@ def validate_hook(section: str, hook: Hook, place: Place) -> None:
             (where / "matchNamespaces").fail(f"at most {_MAX_NAMESPACE_ENTRIES} entries")
         if len(selector.match_namespace_changes) > 1:
             (where / "matchNamespaceChanges").fail("at most one entry")
+        if workloads := selector.match_workloads:
+            _check_labels(workloads.pod_selector, where / "matchWorkloads" / "podSelector")
+            _check_labels(
+                workloads.container_selector, where / "matchWorkloads" / "containerSelector"
+            )
         _validate_actions(section, hook, selector, where)
     message_text(hook.message, place / "message")
     tag_texts(hook.tags, place / "tags")

@@ -1,3 +1,5 @@
+import pytest
+
 from osmia_api.tracing_policy import TracingPolicySpec
 from osmia_bpf.policy.plan import plan
 from tests.unit.bpf.policy.small_kernel import small_facts
@@ -13,3 +15,29 @@ def test_a_generated_list_needs_a_kernel_that_tells_what_it_can_trace(tmp_path):
     assert found.message == (
         f"this kernel does not tell what it can trace: {tmp_path}/available_filter_functions"
     )
+
+
+def test_functions_of_a_list_that_the_kernel_does_not_have_are_told(tmp_path):
+    names = ["do_thing", "nothing", "do_thing", "none"]
+    spec = TracingPolicySpec.model_validate(
+        {"lists": [{"name": "a", "values": names}], "kprobes": [{"call": "list:a"}]}
+    )
+    planned = plan(spec, small_facts(tmp_path))
+    assert [source.hook.targets for source in planned.hooks] == [("do_thing",)]
+    (found,) = planned.problems
+    assert found.path == ("spec", "kprobes", 0, "call")
+    assert found.message == "this kernel has no function nothing or none"
+    assert found.ignored
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_list_of_which_the_kernel_has_nothing(tmp_path, ignored):
+    hook = {"call": "list:a", "ignore": {"callNotFound": ignored}}
+    spec = TracingPolicySpec.model_validate(
+        {"lists": [{"name": "a", "values": ["none"]}], "kprobes": [hook]}
+    )
+    planned = plan(spec, small_facts(tmp_path))
+    assert not planned.hooks
+    (found,) = planned.problems
+    assert found.message == "this kernel has none of the functions of list 'a'"
+    assert found.ignored == ignored

@@ -3,6 +3,8 @@ import pytest
 from osmia_api.problems import format_path
 from osmia_api.tracing_policy import TracingPolicySpec
 from osmia_bpf.policy.plan import plan
+from osmia_bpf.policy.problems import HookError
+from osmia_bpf.programs import ProgramKind
 from tests.unit.bpf.policy.small_kernel import small_facts
 
 
@@ -23,3 +25,118 @@ def test_places_that_no_binary_has(tmp_path, hook, path, message):
     (found,) = plan(spec, small_facts(tmp_path)).problems
     assert format_path(found.path) == f"spec.uprobes[0].{path}"
     assert found.message.startswith(message)
+
+
+def hook_of(tmp_path, section, hook, **facts):
+    spec = TracingPolicySpec.model_validate({section: [hook]})
+    planned = plan(spec, small_facts(tmp_path, **facts))
+    found = [HookError(each.path, each.message) for each in planned.problems]
+    return [source.hook for source in planned.hooks], [str(each) for each in found]
+
+
+REGISTERS = {"data": [{"index": 0, "type": "uint64", "source": "pt_regs", "resolve": "ip"}]}
+
+
+def test_registers_take_a_kprobe_where_a_trampoline_would_do_else(tmp_path):
+    hook = {"call": "sys_lseek"}
+    ((plain,), _), ((found,), problems) = (
+        hook_of(tmp_path, "kprobes", each) for each in (hook, hook | REGISTERS)
+    )
+    assert (plain.kind, found.kind) == (ProgramKind.FENTRY, ProgramKind.KPROBE)
+    assert problems == []
+    assert hook_of(tmp_path, "fentries", hook | REGISTERS)[1] == [
+        "spec.fentries[0].data: pt_regs is for kprobes and uprobes: fentries have no registers"
+    ]
+    override = {"selectors": [{"matchActions": [{"action": "Override", "argError": -1}]}]}
+    hook = {"call": "security_file_open", "syscall": False}
+    assert hook_of(tmp_path, "kprobes", hook | override | REGISTERS)[1] == [
+        "spec.kprobes[0].data: pt_regs does not go with Override of this function"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "hook", "problem"),
+    [
+        (
+            "kprobes",
+            {"call": "lseek"},
+            "call: this kernel has no function __x64_lseek; the system call is named sys_lseek",
+        ),
+        (
+            "tracepoints",
+            {"event": "sys_enter", "raw": True, "args": [{"index": 9, "type": "int"}]},
+            "args[0].index: 9: the tracepoint has 2 arguments, from 0 on",
+        ),
+        (
+            "tracepoints",
+            {"event": "sys_enter_openat", "args": [{"index": 5, "source": "current_task"}]},
+            "args[0].source: is for data only",
+        ),
+        (
+            "kprobes",
+            {
+                "call": "sys_lseek",
+                "return": True,
+                "returnArg": {"index": 0, "type": "int", "source": "pt_regs"},
+            },
+            "returnArg.source: is for data only",
+        ),
+        (
+            "uprobes",
+            {
+                "path": "/a",
+                "symbols": ["f"],
+                "btfPath": "/b",
+                "args": [{"index": 0, "type": "int", "btfType": "outer", "resolve": "low"}],
+            },
+            "btfPath: not supported by this version: resolve looks into the kernel's types",
+        ),
+        (
+            "kprobes",
+            {
+                "call": "sys_lseek",
+                "selectors": [
+                    {
+                        "matchWorkloads": {
+                            "podSelector": {
+                                "matchExpressions": [
+                                    {"key": "a", "operator": "Exists"},
+                                    {"key": "a", "operator": "NotIn"},
+                                ]
+                            }
+                        }
+                    }
+                ],
+            },
+            (
+                "selectors[0].matchWorkloads.podSelector.matchExpressions[1].values: NotIn needs at"
+                " least one value"
+            ),
+        ),
+        (
+            "kprobes",
+            {
+                "call": "sys_lseek",
+                "selectors": [
+                    {"matchActions": [{"action": "Post", "rateLimitScope": "cpu"}]},
+                ],
+            },
+            (
+                "selectors[0].matchActions[0].rateLimitScope: 'cpu' is not one of thread, process,"
+                " global"
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be(tmp_path, section, hook, problem):
+    hook = {"subsystem": "syscalls"} | hook if section == "tracepoints" else hook
+    assert hook_of(tmp_path, section, hook) == ([], [f"spec.{section}[0].{problem}"])
+
+
+@pytest.mark.parametrize("which", ["podSelector", "containerSelector"])
+def test_a_selector_of_labels_that_kubernetes_would_refuse(tmp_path, which):
+    selector = {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}
+    spec = TracingPolicySpec.model_validate({which: selector})
+    with pytest.raises(HookError) as caught:
+        plan(spec, small_facts(tmp_path))
+    assert str(caught.value) == f"spec.{which}.matchExpressions[0].values: Exists takes no values"
