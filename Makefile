@@ -6,7 +6,7 @@ ARGS ?=
 KERNELS ?= 6.1 6.12
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 $(ARGS)
 
-.PHONY: setup setup-test run test test-cluster test-containers test-chart test-images test-kernels test-kernels-short lint images locks licences chart docs walk pictures reference test-docs bench clean
+.PHONY: setup setup-test run test test-cluster test-containers test-chart test-images test-kernels test-kernels-whole lint images locks licences chart docs walk pictures reference test-docs bench clean
 
 setup: .venv/.runtime          ## install what running needs
 
@@ -37,11 +37,11 @@ test-images: setup-test images ## size and contents of the images; both run with
 	scripts/apt-install runc
 	$(BIN)/pytest tests/images $(ARGS)
 
-test-kernels: .venv/.kernels   ## live BPF tests in other kernels, under QEMU: KERNELS="5.10 7.2" or all
+test-kernels: .venv/.kernels   ## what kernels differ in, under QEMU: KERNELS="5.10 7.2" or all
 	$(BIN)/python -m tests.kernels test $(KERNELS) -- $(ARGS)
 
-test-kernels-short: .venv/.kernels ## what kernels differ in, in those of CI
-	$(BIN)/python -m tests.kernels test --short $(KERNELS) -- $(ARGS)
+test-kernels-whole: .venv/.kernels ## all live BPF tests there, for hours
+	$(BIN)/python -m tests.kernels test --whole --time-limit 14400 $(KERNELS) -- $(ARGS)
 
 lint: setup-test               ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tests.kernels.kernel import BootFiles, Kernel
 
+UP = "osmia: up"
+"""What a guest writes to its console when it has booted."""
 _TCG_SLOWDOWN = 20
 
 
@@ -72,6 +74,7 @@ def job_settings(job: Job, *, kernel: Kernel, project: Path) -> str:
         "HOST": f"osmia-{kernel.version.replace('.', '-')}",
         "PROJECT": shlex.quote(str(project)),
         "TIME_LIMIT_S": str(job.time_limit_s),
+        "UP": shlex.quote(UP),
         "ENVIRONMENT": f"({shlex.join(environment)})",
     }
     return "".join(f"{name}={value}\n" for name, value in values.items())
@@ -80,7 +83,7 @@ def job_settings(job: Job, *, kernel: Kernel, project: Path) -> str:
 def kernel_arguments(kernel: Kernel) -> str:
     """Return the kernel's command line."""
     parts = (
-        *("console=ttyS0", "quiet", "mitigations=off"),
+        *("console=ttyS0", "mitigations=off"),
         # What follows an oops proves nothing: end there.
         *("panic=-1", "oops=panic"),
         # An emulated processor on a busy machine looks stuck and is not.

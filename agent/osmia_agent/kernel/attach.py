@@ -106,7 +106,7 @@ def _bound(program_fd: int) -> int:
         raise BpfError(
             errno.E2BIG,
             "the function has all the programs that the kernel lets it have by fentry, fexit, "
-            "fmod_ret and LSM: 38, those of other tools included",
+            "fmod_ret and LSM: about 38, those of other tools included",
         ) from None
 
 

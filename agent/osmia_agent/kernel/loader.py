@@ -115,6 +115,8 @@ class ProgramSet:
     def load(self, name: str, successor_fd: int | None = None) -> int:
         """Load one program and return its descriptor; a tail call is put into its map.
 
+        One that is loaded already is replaced.
+
         One that can be in a chain ends in a call through the map `successor_fd`, if that is given.
         """
         item = self._compiled[name]
@@ -129,6 +131,8 @@ class ProgramSet:
             btf_id=program.btf_id if program_type in _BOUND_TYPES else 0,
             sleepable=kind is ProgramKind.SLEEPABLE_LSM,
         )
+        if name in self._programs:
+            os.close(self._programs[name])
         self._programs[name] = fd
         if program.kind is ProgramKind.TAIL_CALL:
             key = program.index.to_bytes(4, sys.byteorder)

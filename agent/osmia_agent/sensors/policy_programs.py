@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from osmia_agent.kernel import bpf
-from osmia_agent.kernel.attach import attach, attach_user, close_all
+from osmia_agent.kernel.attach import BY_BTF, attach, attach_user, close_all
 from osmia_agent.kernel.bpf import BpfError
 from osmia_agent.kernel.chains import missed_runs
 from osmia_agent.kernel.loader import ProgramSet
@@ -172,6 +172,8 @@ class PolicyPrograms:
         if member := self._members.get(program.name):
             self._chains.attach(program, fd, member)
             return []
+        if program.kind in BY_BTF:
+            return self._attach_bound(program, hook)
         if program.kind not in _USER_KINDS:
             return attach(fd, program.kind, hook.targets)
         path = in_root(self._root, hook.name)
@@ -179,6 +181,15 @@ class PolicyPrograms:
             _check_digests(path, hook.digests)
         place = UserPlace(path, hook.targets[0], hook.address, hook.offset, hook.reference_counter)
         return attach_user(fd, program.kind, place)
+
+    def _attach_bound(self, program: Program, hook: HookSchema) -> list[int]:
+        try:
+            return attach(self._programs.program_fds[program.name], program.kind, hook.targets)
+        except BpfError as error:
+            # Before Linux 5.13 a program is attached to a function once in its life.
+            if error.errno != errno.ENOENT:
+                raise
+        return attach(self._programs.load(program.name), program.kind, hook.targets)
 
     def detach(self) -> None:
         """Let no program run any more; what they have counted stays."""

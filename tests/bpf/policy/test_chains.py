@@ -198,7 +198,7 @@ def test_past_the_limit_a_policy_fails_and_tells_why(node, needs, calls):
     calls = calls("file")
     text = node.text(policy("file", POST), "same")
     refused = None
-    for number in range(40):
+    for number in range(MANY):
         try:
             node.sensor.add(text, domain=f"{number}")
         except PolicyError as error:

@@ -80,6 +80,53 @@ def test_a_module_without_types(facts):
     assert "args[0].btfTypeModule: there are no types of a loaded module no_such" in str(problem)
 
 
+NICE = "args: [{index: 1, type: int}]"
+
+
+@pytest.mark.parametrize(
+    ("feature", "hook"),
+    [
+        ("tracepoints", "tracepoints: [{subsystem: syscalls, event: sys_enter_setpriority}]"),
+        (
+            "raw tracepoints",
+            (
+                "tracepoints: [{subsystem: raw_syscalls, event: sys_enter, raw: true, selectors:"
+                f" [{{matchPIDs: [{{operator: In, values: [{os.getpid()}]}}]}}]}}]"
+            ),
+        ),
+        ("kprobes", "kprobes: [{call: sys_setpriority}]"),
+        ("fentry", f"fentries: [{{call: security_task_setnice, syscall: false, {NICE}}}]"),
+        (
+            "fentry",
+            "kprobes: [{call: sys_setpriority, return: true, returnArg: {index: 0, type: int}}]",
+        ),
+        ("lsm", f"lsmhooks: [{{hook: task_setnice, {NICE}}}]"),
+        # Reads a path, which takes several programs.
+        ("lsm", "lsmhooks: [{hook: file_open, args: [{index: 0, type: file}]}]"),
+        (
+            "fmod_ret",
+            (
+                f"kprobes: [{{call: security_task_setnice, syscall: false, {NICE}, selectors:"
+                " [{matchActions: [{action: Override, argError: 0}]}]}]"
+            ),
+        ),
+    ],
+)
+def test_off_and_on_again_by_every_kind(node, needs, feature, hook):
+    needs(feature)
+    key = node.add(hook)
+    for _ in range(3):
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        Path(os.devnull).read_bytes()
+        assert node.own()
+        node.sensor.disable(key)
+        node.events()
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        Path(os.devnull).read_bytes()
+        assert node.own() == []
+        node.sensor.enable(key)
+
+
 def test_hooks_are_listed_in_the_order_of_the_policy(node):
     calls = ("access", "openat", "unlinkat", "mkdirat", "renameat2", "close", "dup", "chdir")
     calls += ("mkdir", "rmdir", "unlink", "rename")

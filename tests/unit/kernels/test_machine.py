@@ -85,3 +85,41 @@ def test_no_guest_stays_when_a_run_is_ended(tmp_path, number, arguments, guests)
     assert len(list(started.iterdir())) == guests
     assert not any(map(alive, pids))
     assert list((tmp_path / "cache/runs").iterdir()) == []
+
+
+_SLOW_QEMU = """\
+#!/bin/sh
+for word; do case $word in file:*) console=${word#file:};; esac; done
+echo boot >> "$STARTED/boots"
+[ "$(wc -l < "$STARTED/boots")" -lt "$COMES_UP_AT" ] || { echo "osmia: up" >> "$console"; exit; }
+exec sleep 1000
+"""
+
+
+@pytest.mark.parametrize(("comes_up_at", "boots"), [(1, 1), (2, 2), (9, 3)])
+def test_a_guest_that_does_not_come_up_is_booted_again(tmp_path, comes_up_at, boots):
+    qemu = tmp_path / "qemu"
+    qemu.write_text(_SLOW_QEMU)
+    qemu.chmod(0o755)
+    (tmp_path / "run.py").write_text(_RUN.replace("try:", "machine._BOOT_LIMIT_S = 1\ntry:"))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OSMIA_VM_DIR": str(tmp_path / "cache"),
+        "STARTED": str(tmp_path),
+        "COMES_UP_AT": str(comes_up_at),
+    }
+    words = ("run", "--results", str(tmp_path / "results"), "6.1", "--", "true")
+    run = subprocess.run(
+        [sys.executable, tmp_path / "run.py", tmp_path, *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    # What stands for the guest leaves no results.
+    assert "the guest did not finish" in run.stderr
+    assert ("did not boot within 1 s" in run.stderr) == (comes_up_at > boots)
+    assert len((tmp_path / "boots").read_text().splitlines()) == boots

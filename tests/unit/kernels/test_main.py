@@ -1,6 +1,6 @@
 import pytest
 
-from tests.kernels.__main__ import SHORT, main, parsed, selected
+from tests.kernels.__main__ import SELECTION, main, parsed, selected
 from tests.kernels.guest import Cgroups
 from tests.kernels.project import ROOT
 
@@ -49,6 +49,6 @@ def test_what_makes_no_sense_is_named(arguments, message, capsys, tmp_path, monk
     assert message in capsys.readouterr().err
 
 
-def test_the_short_selection_is_of_tests_that_there_are():
-    assert parsed(["test", "--short"])[0].short
-    assert [name for name in SHORT if not (ROOT / name).is_file()] == []
+def test_the_selection_is_of_tests_that_there_are():
+    assert parsed(["test", "--whole"])[0].whole
+    assert [name for name in SELECTION if not (ROOT / name).is_file()] == []
