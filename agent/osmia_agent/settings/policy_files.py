@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from osmia_agent.settings.values import SettingsError
+
 if TYPE_CHECKING:
     from osmia_agent.settings.model import Settings
 
@@ -14,8 +16,16 @@ def policy_files(settings: Settings) -> list[Path]:
 
     Names that begin with a dot are left out: an editor's, or those inside of a mounted ConfigMap.
     A link that leads nowhere is among the files: that its policy is missing must be told.
-    The default directory need not exist. Raises OSError if a directory cannot be read.
+    The default directory need not exist. Raises SettingsError if a directory cannot be read.
     """
+    try:
+        return _found(settings)
+    except OSError as error:
+        place = f"--tracing-policy-dir: {error.filename}"
+        raise SettingsError(f"{place} cannot be read: {error.strerror}") from None
+
+
+def _found(settings: Settings) -> list[Path]:
     found: list[Path] = []
     directory = Path(settings.tracing_policy_dir)
     is_asked_for = "tracing_policy_dir" in settings.model_fields_set

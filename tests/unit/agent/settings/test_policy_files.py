@@ -6,6 +6,7 @@ import pytest
 
 from osmia_agent.settings.model import Settings
 from osmia_agent.settings.policy_files import policy_files
+from osmia_agent.settings.values import SettingsError
 
 
 def test_a_directory_its_sub_directories_and_one_more(tmp_path: Path) -> None:
@@ -29,7 +30,8 @@ def test_the_default_directory_need_not_exist() -> None:
 
 
 def test_a_directory_that_is_asked_for_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="none"):
+    told = f"^--tracing-policy-dir: {tmp_path}/none cannot be read: No such file or directory$"
+    with pytest.raises(SettingsError, match=told):
         policy_files(Settings(tracing_policy_dir=str(tmp_path / "none")))
 
 
