@@ -166,7 +166,10 @@ def explain_hook(source: HookSource) -> str:
     sentences += _told(hook)
     if is_hot(hook):
         sentences.append("Warning: this place is hot on a busy node.")
-    sentences.append(f"A call that does not match costs about {cost_ns(source)} ns.")
+    if all(conditions(hook, selector) for selector in hook.selectors) and hook.selectors:
+        sentences.append(f"A call that does not match costs about {cost_ns(source)} ns.")
+    else:
+        sentences.append(f"A call costs about {cost_ns(source)} ns, and its report some more.")
     return " ".join(sentences)
 
 
@@ -179,7 +182,9 @@ def _told(hook: ResolvedHook) -> list[str]:
     ]
     if hook.returned is not None:
         values.append(f"the returned value as {hook.returned.type.name}")
-    found = [f"Its events tell {listed(values, 'and')}."] if values else []
+    *first, last = values or [""]
+    both = f"{', '.join(first)} and {last}" if first else last
+    found = [f"Its events tell {both}."] if values else []
     if hook.returned is not None or hook.late_values:
         found.append("They go out when the function returns.")
     return found

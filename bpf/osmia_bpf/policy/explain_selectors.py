@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osmia_bpf.policy.conditions import capability_pair, position
-from osmia_bpf.policy.problems import Place, listed
+from osmia_bpf.policy.problems import Place, listed, shown
 from osmia_bpf.policy.scope import POD_NAMESPACE, scope_of_workloads
+from osmia_bpf.policy.types import Family
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,11 @@ def _argument(hook: ResolvedHook, entry: ArgumentSelector, *, data: bool) -> str
         gained = name_of(new.argument, data=False)
         return f"{gained} has a capability that {name_of(old.argument, data=False)} has not"
     argument = hook.arguments[position(hook, entry, nowhere, data=data)]
-    return f"{name_of(argument, data=data)} {relation(entry.operator, entry.values)}"
+    words = relation(entry.operator, entry.values)
+    if argument.type.family is Family.SOCKADDR:  # it is one end only
+        words = words.replace("the source port", "the port").replace("comes from", "is")
+        words = words.replace("does not come from", "is not")
+    return f"{name_of(argument, data=data)} {words}"
 
 
 def _pids(entry: PidSelector) -> str:
@@ -164,12 +169,20 @@ def _label(each: Requirement) -> str:
 def relation(operator: str, values: Sequence[str]) -> str:
     """Return how something relates to values: a verb, and the values."""
     kind = operator.removeprefix("Not")
+    values = [_plain(value) for value in values]
     words = _RELATIONS.get(kind, kind)
     if kind == operator:
         return f"{words} {listed(values, 'or') or _NOTHING.get(kind, '')}".rstrip()
     if words == "is" and len(values) > 1:
         return f"is neither {listed(values, 'nor')}"
     return f"{_negated(words)} {listed(values, 'or') or _NOTHING.get(kind, '')}".rstrip()
+
+
+def _plain(value: str) -> str:
+    """Return a value on one line, cut if it is long, in quotes only if it is not plain."""
+    value = value.rstrip("\0")
+    cut = shown(value)
+    return value if value.isprintable() and not cut.endswith("...") else cut
 
 
 _NOTHING = {"In": "any of none", "Prefix": "any of none", "Postfix": "any of none"}

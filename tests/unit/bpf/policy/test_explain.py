@@ -42,6 +42,11 @@ def with_selectors(folder, selectors, more=""):
             "matchArgs: [{args: [1], operator: SubString, values: [a, b]}]",
             "argument 2 (name) contains a or b",
         ),
+        (
+            "matchArgs: [{index: 2, operator: NotEqual, values: ["
+            r'"a\0", "a\nb", ' + "x" * 99 + "]}]",
+            "argument 2 (name) is neither a, 'a\\nb' nor '" + "x" * 60 + "'...",
+        ),
         ("matchData: [{index: 0, operator: Postfix, values: [sh]}]", "data 0 ends with sh"),
         ("matchArgs: [{operator: CelExpr, values: ['arg0 > 5']}]", "(arg0 > 5)"),
         (
@@ -148,6 +153,13 @@ def test_what_hangs_on_the_return_is_told_of_the_report_alone(tmp_path):
         " is less than 0. When the function returns and the returned value is less than 0, it"
         " sends SIGUSR1 to the process." in text
     )
+
+
+def test_what_it_costs(tmp_path):
+    every = explained(tmp_path, LSEEK)
+    assert every.endswith("A call costs about 60 ns, and its report some more.")
+    some = with_selectors(tmp_path, "[{matchArgs: [{index: 0, operator: GT, values: ['7']}]}]")
+    assert some.endswith("A call that does not match costs about 60 ns.")
 
 
 def test_what_events_tell(tmp_path):
