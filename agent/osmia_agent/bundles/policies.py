@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from osmia_agent.kube.outcome import Outcome, State
 from osmia_agent.policies import K8S, PolicyError, PolicyKey, PolicyState
-from osmia_agent.sensors.policy_programs import HookState
 from osmia_api.export_config import ExportConfig
 from osmia_api.kube.resource_type import EXPORT_CONFIGS
 
@@ -125,7 +124,7 @@ class PolicyBundles:
             return Outcome(short_hash, State.FAILED, str(error), in_force)
         self._listed[bundle_id] = key
         status = self._manager.status(key)
-        reasons = [hook.problem for hook in status.hooks if hook.state is HookState.FAILED]
+        reasons = [hook.problem for hook in status.hooks if hook.is_broken]
         outcome = Outcome(short_hash, State.LOADED)
         if reasons:
             reason = "only some hooks work: " + "; ".join(reasons)

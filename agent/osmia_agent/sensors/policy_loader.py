@@ -246,7 +246,7 @@ class PolicyLoader:
 def failure(programs: PolicyPrograms) -> str:
     """Return why nothing of a policy works; empty if something does, or there is nothing in it."""
     statuses = programs.statuses()
-    reasons = [status.problem for status in statuses if status.state is HookState.FAILED]
+    reasons = [status.problem for status in statuses if status.is_broken]
     if not reasons or any(status.state is HookState.LOADED for status in statuses):
         return ""
     return "; ".join(reasons)

@@ -48,6 +48,8 @@ class HookState(Enum):
     DETACHED = "detached"
     """Its programs are in the kernel and do not run."""
     FAILED = "failed"
+    REJECTED = "rejected"
+    """The binary has none of the digests that it must have."""
     IGNORED = "ignored"
     """It cannot be, and the policy says to overlook that."""
 
@@ -60,6 +62,11 @@ class HookStatus(NamedTuple):
     state: HookState
     reason: str = ""
     line: int | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it should be loaded, and cannot be."""
+        return self.state in {HookState.FAILED, HookState.REJECTED}
 
     @property
     def problem(self) -> str:
@@ -120,6 +127,9 @@ class PolicyPrograms:
         self._members: dict[str, Member | None] = {}
         """Of programs that can be in chains, by name; None if one has a place of its own."""
         self._reasons: dict[int, str] = {}
+        """Why hooks could not be loaded."""
+        self._unattached: dict[int, OSError] = {}
+        """Why hooks could not be attached when that was last tried."""
         self.out_of_trampolines = False
         """Some function has as many programs attached by trampoline as it can take."""
         self._programs = ProgramSet(compiled, {}, shared)
@@ -150,6 +160,7 @@ class PolicyPrograms:
 
     def attach(self) -> None:
         """Attach every hook that is loaded and not attached; failures are told by `statuses`."""
+        self._unattached.clear()
         for at, hook in enumerate(self.schema.hooks):
             if at in self._links or at in self._reasons:
                 continue
@@ -161,7 +172,7 @@ class PolicyPrograms:
                         held += self._attach(self._kinds[name], hook)
             except OSError as error:  # the kernel's, or that of a file that may not be read
                 self._detach(hook, held)
-                self._reasons[at] = str(error.strerror)
+                self._unattached[at] = error
                 full = error.errno == errno.E2BIG
                 self.out_of_trampolines |= full and self._kinds[hook.program].kind in TRAMPOLINES
             else:
@@ -255,6 +266,10 @@ class PolicyPrograms:
             state = HookState.LOADED if at in self._links else HookState.DETACHED
             if reason:
                 state = HookState.FAILED
+            elif error := self._unattached.get(at):
+                reason = str(error.strerror)
+                is_rejected = error.errno == errno.EKEYREJECTED
+                state = HookState.REJECTED if is_rejected else HookState.FAILED
             found.append(HookStatus(hook.path, description, state, reason, hook.line))
         found.sort(key=lambda status: _place(status.path))
         return found
@@ -322,7 +337,7 @@ def _check_digests(path: Path, digests: tuple[str, ...]) -> None:
             return
     except OSError as error:
         raise BpfError(error.errno or errno.EINVAL, f"{path}: {error.strerror}") from None
-    raise BpfError(errno.EINVAL, f"{path} has none of the digests {', '.join(digests)}")
+    raise BpfError(errno.EKEYREJECTED, f"{path} has none of the digests {', '.join(digests)}")
 
 
 def _memlock(fd: int) -> int:

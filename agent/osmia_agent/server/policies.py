@@ -39,6 +39,7 @@ _HOOK_STATES = {
     HookState.LOADED: "STATUS_LOADED",
     HookState.DETACHED: "STATUS_UNSPECIFIED",
     HookState.FAILED: "STATUS_UNSPECIFIED",
+    HookState.REJECTED: "STATUS_DIGEST_REJECTED",
     HookState.IGNORED: "STATUS_CALL_NOT_FOUND",
 }
 _SENSORS = {
@@ -225,7 +226,7 @@ def _describe(details: Any, to: Any) -> None:
     to.name, to.namespace, to.domain = status.key
     to.enabled = is_running
     to.filter_id = status.id if status.is_scoped else 0
-    failed = (hook.problem for hook in status.hooks if hook.state is HookState.FAILED)
+    failed = (hook.problem for hook in status.hooks if hook.is_broken)
     to.error = status.error or "; ".join(failed)
     to.state = (
         to.DESCRIPTOR.file.enum_types_by_name["TracingPolicyState"]

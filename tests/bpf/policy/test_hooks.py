@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from osmia_agent.sensors.policy_status import PolicyError
+from osmia_agent.sensors.policy_programs import HookState
+from osmia_agent.sensors.policy_status import PolicyError, PolicyKey, PolicyState
 from osmia_events.model import (
     KprobeFile,
     KprobeLinuxBinprm,
@@ -582,5 +584,23 @@ def test_addresses_and_digests_of_a_binary(node):
     assert len(node.own()) == 2
     with pytest.raises(PolicyError, match="has none of the digests"):
         node.sensor.add(node.text(spec % f'binaryDigests: ["{wrong}"]', "wrong"))
+    (hook,) = node.status(PolicyKey("wrong")).hooks
+    assert hook.state is HookState.REJECTED
     os.sched_yield()
     assert len(node.own()) == 2
+
+
+@pytest.mark.skipif(not LIBC, reason="no libc of its own")
+def test_a_binary_that_comes_later_is_found_when_the_policy_is_enabled_again(node, tmp_path):
+    later = tmp_path / "later.so"
+    address = address_of("sched_yield")
+    spec = f"uprobes: [{{path: {LIBC}, addrs: [{address}]}}, {{path: {later}, addrs: [{address}]}}]"
+    key = node.sensor.add(node.text(spec, "later"))
+    status = node.status(key)
+    assert status.state is PolicyState.PARTIALLY_ENABLED
+    assert [hook.state for hook in status.hooks] == [HookState.LOADED, HookState.FAILED]
+    assert status.hooks[1].problem == f"line 5: spec.uprobes[1]: there is no file {later}"
+    shutil.copy(LIBC, later)
+    node.sensor.disable(key)
+    node.sensor.enable(key)
+    assert node.status(key).state is PolicyState.ENABLED

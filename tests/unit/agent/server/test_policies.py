@@ -135,21 +135,25 @@ def test_hooks_of_every_section_and_state() -> None:
         LOADED._replace(path=("spec", "enforcers", 0)),
         LOADED._replace(path=("spec", "lsmhooks", 1), state=HookState.IGNORED),
         LOADED._replace(path=("spec", "usdts", 2), state=HookState.FAILED),
+        LOADED._replace(path=("spec", "uprobes", 2), state=HookState.REJECTED),
         LOADED._replace(path=("spec", "kprobes", 3, "args", 1, "type"), state=HookState.FAILED),
         FAILED._replace(path=("spec", "lists", 0)),
     )
     policy = listed(STATUS._replace(hooks=hooks))
-    assert list(policy.sensors) == ["__enforcer__", "generic_lsm", "generic_usdt", "generic_kprobe"]
+    assert list(policy.sensors) == [
+        *("__enforcer__", "generic_lsm", "generic_usdt", "generic_uprobe", "generic_kprobe"),
+    ]
     found = [(each.section, each.hook_idx, each.state) for each in policy.hook_statuses]
     assert found == [
         ("enforcers", 0, 1),  # STATUS_LOADED
         ("lsmhooks", 1, 3),  # STATUS_CALL_NOT_FOUND
         ("usdts", 2, 0),  # STATUS_UNSPECIFIED
+        ("uprobes", 2, 2),  # STATUS_DIGEST_REJECTED
         ("kprobes", 3, 0),
         ("lists", 0, 0),
     ]
     assert [each.hook_description for each in policy.hook_statuses] == [
-        *["kprobe sys_write"] * 4,
+        *["kprobe sys_write"] * 5,
         "there is none",
     ]
 

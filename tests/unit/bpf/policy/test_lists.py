@@ -41,3 +41,29 @@ def test_a_list_of_which_the_kernel_has_nothing(tmp_path, ignored):
     (found,) = planned.problems
     assert found.message == "this kernel has none of the functions of list 'a'"
     assert found.ignored == ignored
+
+
+def generated(tmp_path, pattern):
+    lists = [{"name": "a", "type": "generated_ftrace", "pattern": pattern}]
+    facts = small_facts(tmp_path)
+    (tmp_path / "available_filter_functions").write_text("ksys_read\nksys_write\n" + "a" * 99)
+    return plan(TracingPolicySpec.model_validate({"lists": lists}), facts).problems
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("ksys_(", "missing ): 'ksys_('"),
+        ("x(?=y)", "invalid perl operator: '(?='"),
+        ("a{1001}", "invalid repetition size: '{1001}'"),
+    ],
+)
+def test_patterns_are_those_of_the_contract(tmp_path, pattern, message):
+    (found,) = generated(tmp_path, pattern)
+    assert found.path == ("spec", "lists", 0, "pattern")
+    assert found.message == message
+
+
+def test_a_pattern_of_any_kind_is_looked_for_in_linear_time(tmp_path):
+    assert generated(tmp_path, "(a|aa)+$|(a+)+b") == ()
+    assert generated(tmp_path, r"^ksys_\pL+\z") == ()
