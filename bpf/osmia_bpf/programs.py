@@ -50,6 +50,18 @@ CHAINABLE = frozenset(
 another."""
 CHAIN_MARK = 0x6E6961686320666F
 """Stands in bytecode for the map through which a program calls the one behind it."""
+WALK_COMPONENTS_MARK = 0x656E6F706D6F6320
+WALK_RUNS_MARK = 0x736E757220666F20
+"""Stand for the numbers of a `Walk`."""
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """How far a program goes along paths, where it may not loop without a bound."""
+
+    components: int
+    """Of a path, in one run."""
+    runs: int
+    """For all paths of a call together; then one for each that is left, at whose end it is cut."""
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +81,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """The program that is attached, where it and what it calls end in a mark that the loader can
     make a call of the program behind it (c/policy/chain.h)."""
     tail_calls: int = 0
-    """How many a run of it makes at most, besides that one."""
+    """How many a run of it makes at most in a chain, besides that one."""
+    alone: Walk | None = None
+    chained: Walk | None = None
+    """How far it walks if it has all tail calls to itself, and as one of a chain."""
 
     @property
     def place(self) -> int | str:

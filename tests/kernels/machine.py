@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _GUEST = Path(__file__).parent / "guest"
 _INSIDE = ("main", "compile_child.py")
 _EXCHANGE_MIB = 2048
-_BOOT_LIMIT_S = 180
+_BOOT_LIMIT_S = 300
 """On a busy machine; it takes some ten seconds on an idle one."""
 _BOOTS = 3
 """How often a guest is booted that does not come up: nothing of this project has run until then."""

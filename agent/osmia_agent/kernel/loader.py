@@ -14,11 +14,14 @@ from osmia_agent.kernel import bpf
 from osmia_agent.kernel.bpf import AttachType, BpfError, ProgramType
 from osmia_bpf.programs import (
     CHAIN_MARK,
+    WALK_COMPONENTS_MARK,
+    WALK_RUNS_MARK,
     Compiled,
     CompiledProgram,
     MapSpec,
     Program,
     ProgramKind,
+    Walk,
 )
 
 if TYPE_CHECKING:
@@ -126,7 +129,10 @@ class ProgramSet:
         fd = bpf.load_program(
             program_type,
             name,
-            with_successor(self._with_map_fds(item), successor_fd),
+            with_walk(
+                with_successor(self._with_map_fds(item), successor_fd),
+                program.alone if successor_fd is None else program.chained,
+            ),
             attach_type=attach_type,
             btf_id=program.btf_id if program_type in _BOUND_TYPES else 0,
             sleepable=kind is ProgramKind.SLEEPABLE_LSM,
@@ -198,6 +204,14 @@ def with_successor(code: bytes, map_fd: int | None) -> bytes:
     return _MARK.sub(lambda found: _load_64(found[1][0], map_fd, _PSEUDO_MAP_FD), code)
 
 
+def with_walk(code: bytes, walk: Walk | None) -> bytes:
+    """Let a program that walks along paths go so far."""
+    if walk is None:
+        return code
+    code = _WALK_COMPONENTS.sub(lambda found: _load_64(found[1][0], walk.components), code)
+    return _WALK_RUNS.sub(lambda found: _load_64(found[1][0], walk.runs), code)
+
+
 def tail_call(map_fd: int) -> bytes:
     """Return the instructions that call entry 0 of a map, with what is in r1 as the context."""
     return _load_64(2, map_fd, _PSEUDO_MAP_FD) + _mov(3, 0) + _CALL
@@ -215,11 +229,20 @@ def _mov(register: int, value: int) -> bytes:
 
 _CALL = struct.pack("=BBHi", 0x85, 0, 0, 12)  # tail_call
 _NOP = struct.pack("=BBhi", 0x05, 0, 0, 0)  # goto +0
-_LOADS = b"\x18([\0-\x09])\0\0" + re.escape(_load_64(0, CHAIN_MARK)[4:])
+
+
+def _loads(mark: int) -> bytes:
+    """Return a pattern of the instructions that load a mark."""
+    return b"\x18([\0-\x09])\0\0" + re.escape(_load_64(0, mark)[4:])
+
+
+_LOADS = _loads(CHAIN_MARK)
 _MARK = re.compile(_LOADS)
 # With what sets the call's arguments: behind it a program does no more than return.
 _REGISTERS = re.escape(bytes(source << 4 | to for source in range(11) for to in (1, 2, 3)))
 _ARGUMENT = b"(?:[\x79\xb7\xbf][" + _REGISTERS + b"].{6})"
+_WALK_COMPONENTS = re.compile(_loads(WALK_COMPONENTS_MARK))
+_WALK_RUNS = re.compile(_loads(WALK_RUNS_MARK))
 _MARKED_CALL = re.compile(
     _ARGUMENT + b"*" + _LOADS + _ARGUMENT + b"*" + re.escape(_CALL), re.DOTALL
 )

@@ -35,7 +35,7 @@ class CallSource(ProbeSource):
             hook.values_at_call,
             [selector.effect for selector in selectors],
             first_selector,
-            facts.walk_runs,
+            bounded_walks=not facts.has_may_goto,
         )
         self._selectors = selectors
         self._facts = facts

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 TRACEFS = Path("/sys/kernel/tracing")
 KALLSYMS = Path("/proc/kallsyms")
 MODULES = Path("/proc/modules")
-_WALK_RUNS = 30
-"""The kernel allows two more tail calls: one to this program, one on from the walks."""
 
 # Process 1 may hide its own; then those of the kernel's threads, and for whoever is told nothing of
 # others, one's own: a policy for the host is none the worse for who looks at it.
@@ -121,14 +119,6 @@ class KernelFacts:
             sys.byteorder == "little"
             and self.btf.enumerator("bpf_cond_pseudo_jmp", "BPF_MAY_GOTO") is not None
         )
-
-    @property
-    def walk_runs(self) -> int:
-        """How often programs that walk along the paths of one call may run, all together.
-
-        Where they may loop, one run for each path is enough.
-        """
-        return 1 if self.has_may_goto else _WALK_RUNS
 
     @property
     def symbols(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ from osmia_bpf.policy.selector_plan import SelectorPlan
 from osmia_bpf.policy.source import HookSource
 from osmia_bpf.policy.task_fields import CGROUP_FIELDS, TASK_FIELDS
 from osmia_bpf.policy.validate import hooks_of, validate, validate_hook
-from osmia_bpf.programs import CHAIN_MARK, c_source
+from osmia_bpf.programs import CHAIN_MARK, WALK_COMPONENTS_MARK, WALK_RUNS_MARK, c_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +124,8 @@ class Plan:
             "SELECTORS": sum(max(1, len(hook.selectors)) for hook in self.hooks),
             "ACTION_COUNTS": ACTION_COUNTS,
             "CHAIN_MARK": CHAIN_MARK,
+            "WALK_COMPONENTS_MARK": WALK_COMPONENTS_MARK,
+            "WALK_RUNS_MARK": WALK_RUNS_MARK,
             "FOLLOWERS": max(1, len(self.conditions.process.followers)),
             "SLOT_REST_BYTES": rest,
         }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from osmia_bpf.policy.action_source import act, limit_declarations
 from osmia_bpf.policy.c_text import CText
 from osmia_bpf.policy.types import Family
-from osmia_bpf.programs import CHAINABLE, Program, ProgramKind
+from osmia_bpf.programs import CHAINABLE, Program, ProgramKind, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +25,7 @@ MAX_FRAMES = 64
 _TEXT_BYTES = 4096
 _FRAME_BYTES = 8
 _STACK_BYTES = MAX_FRAMES * _FRAME_BYTES
+_WALK = "walk"
 _STACKS = ("kernel", "user")
 
 
@@ -43,9 +44,10 @@ class ProbeSource(ABC):
         values: Sequence[Value],
         effects: Sequence[Effect],
         first_selector: int,
-        walk_runs: int,
+        *,
+        bounded_walks: bool,
     ) -> None:
-        """`walk_runs` is how often walks may run for one call, before the last of each path."""
+        """`bounded_walks` says that the kernel lets no program go along a whole path in one run."""
         self.hook = hook
         self.kind = kind
         self.suffix = suffix
@@ -53,7 +55,7 @@ class ProbeSource(ABC):
         self.values = values
         self.effects = effects
         self.first_selector = first_selector
-        self._walk_runs = max(1, walk_runs + 1 - len(self.paths))
+        self._walks = _walks(len(self.paths)) if bounded_walks and self.paths else None
         self.c = CText()
 
     @property
@@ -95,8 +97,10 @@ class ProbeSource(ABC):
                 btf_id=self.hook.btf_id,
                 caller_kind=self.kind,
                 chain=chain,
+                alone=self._walks[0] if self._walks and stage == _WALK else None,
+                chained=self._walks[1] if self._walks and stage == _WALK else None,
             )
-            for index, stage in enumerate(("walk", "finish"))
+            for index, stage in enumerate((_WALK, "finish"))
         ]
         attached = Program(
             name=self.name,
@@ -105,7 +109,9 @@ class ProbeSource(ABC):
             btf_id=self.hook.btf_id,
             chain=chain,
             # The walks, and what finishes after them.
-            tail_calls=self._walk_runs + len(self.paths) if self.paths else 0,
+            tail_calls=(self._walks[1].runs if self._walks else 1) + len(self.paths)
+            if self.paths
+            else 0,
         )
         return [*(stages if self.paths else ()), attached]
 
@@ -220,7 +226,8 @@ class ProbeSource(ABC):
             f"struct slot *slot = slots_{self.suffix}.lookup(&at);\n"
             "if (!slot)\n    goto leave;\n"
             "walk_path(slot, s->root_dentry, s->root_mount);\n"
-            f"if (++s->runs >= {self._walk_runs} && slot->walking) {{\n"
+            f"if (++s->runs >= {'OF_LOADER(WALK_RUNS_MARK)' if self._walks else 1}"
+            " && slot->walking) {\n"
             "    slot->walking = 0;\n    slot->truncated = 1;\n}\n"
             "u32 next = 0;\nif (!slot->walking) {\n"
             "    finish_path(slot);\n    s->walk = at + 1;\n"
@@ -366,3 +373,14 @@ class ProbeSource(ABC):
                 )
                 most += _STACK_BYTES
         self.c.write(f"AT_MOST(used, {most});", 2)
+
+
+def _walks(paths: int) -> tuple[Walk, Walk]:
+    """Return how far a program goes along some paths, alone and in a chain.
+
+    Alone it is quick to load; the kernel allows two more tail calls, one to the program and one on
+    from it. In a chain it is slow to load and needs few calls, so that four fit with one path each.
+    One path may have the 2,048 components that 4,096 bytes can hold.
+    """
+    most = 31 - paths
+    return Walk(70, most), Walk(342, min(6 * paths, most))

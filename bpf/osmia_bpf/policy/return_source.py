@@ -28,7 +28,8 @@ class ReturnSource(ProbeSource):
         kind: ProgramKind,
         selectors: list[SelectorPlan],
         first_selector: int,
-        walk_runs: int,
+        *,
+        bounded_walks: bool,
     ) -> None:
         late = [
             Value(key, dataclasses.replace(argument, raw=f"s->entered.raw{key}"))
@@ -41,7 +42,7 @@ class ReturnSource(ProbeSource):
             [Value(RETURNED, returned), *late],
             [selector.return_effect for selector in selectors],
             first_selector,
-            walk_runs,
+            bounded_walks=bounded_walks,
         )
         self._selectors = selectors
         self._returned = returned

@@ -57,7 +57,7 @@ class HookSource:
                 hook.return_kind,
                 selectors,
                 first_selector,
-                facts.walk_runs,
+                bounded_walks=not facts.has_may_goto,
             )
 
         self.hash: ImaSource | None = None

@@ -3,8 +3,4 @@
 // The loader makes of this a call of the program behind this one; where there is no chain it takes
 // it out. Until then a number stands for the map.
 #define PASS_ON(ctx)                                                                               \
-    ({                                                                                             \
-        u64 _map;                                                                                  \
-        asm volatile("%0 = %1 ll" : "=r"(_map) : "i"(CHAIN_MARK));                                 \
-        ((void (*)(void *, u64, u32))BPF_FUNC_tail_call)(ctx, _map, 0);                            \
-    })
+    ((void (*)(void *, u64, u32))BPF_FUNC_tail_call)(ctx, OF_LOADER(CHAIN_MARK), 0)

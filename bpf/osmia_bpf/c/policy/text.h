@@ -2,7 +2,6 @@
 
 #define TEXT_BYTES 4096
 #define NAME_BYTES 256
-#define WALK_COMPONENTS 64  // per program run, where that is bounded: tail calls go on from there
 #define IOVEC_PIECES 64     // of a vector, where that is bounded
 
 struct slot {
@@ -26,6 +25,14 @@ inlined const char *text_end(struct slot *slot, u32 length)
 }
 
 // Bounds a 64 bit variable in the register where the verifier will look for it.
+// A number that the loader puts in the place of the one given.
+#define OF_LOADER(mark)                                                                            \
+    ({                                                                                             \
+        u64 _number;                                                                               \
+        asm volatile("%0 = %1 ll" : "=r"(_number) : "i"(mark));                                    \
+        _number;                                                                                   \
+    })
+
 #define AT_MOST(variable, limit)                                                                   \
     asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(variable) : "i"(limit))
 
@@ -200,8 +207,12 @@ inlined void walk_path(struct slot *slot, struct dentry *root_dentry, struct vfs
     // its own for the verifier.
     volatile u32 *from = &slot->from;
     u32 turn = 0;
+#ifndef HAVE_MAY_GOTO
+    // Tail calls go on from there.
+    u32 most = OF_LOADER(WALK_COMPONENTS_MARK);
+#endif
 #pragma unroll 1
-    while (GOES_ON(turn, WALK_COMPONENTS)) {
+    while (GOES_ON(turn, most)) {
         struct dentry *dentry = slot->dentry;
         struct vfsmount *mount = slot->mount;
         if (!slot->walking)
