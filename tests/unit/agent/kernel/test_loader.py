@@ -2,8 +2,8 @@
 
 import pytest
 
-from osmia_agent.kernel.loader import tail_call, with_successor
-from osmia_bpf.programs import CHAIN_MARK
+from osmia_agent.kernel.loader import tail_call, with_successor, with_walk
+from osmia_bpf.programs import CHAIN_MARK, WALK_COMPONENTS_MARK, WALK_RUNS_MARK, Walk
 
 LOW, HIGH = (CHAIN_MARK >> shift & 0xFFFFFFFF for shift in (0, 32))
 OTHER = bytes.fromhex("db20000000000000")  # *(u64 *)r0 += r2
@@ -44,3 +44,11 @@ def test_with_a_map_its_entry_is_called():
 
 def test_the_root_of_a_chain_calls():
     assert tail_call(42) == loaded(2, 42, 0, source=1) + CALL
+
+
+def test_a_walk_gets_its_numbers():
+    marks = (WALK_COMPONENTS_MARK, WALK_RUNS_MARK, WALK_COMPONENTS_MARK)
+    code = OTHER.join(loaded(7, mark & 0xFFFFFFFF, mark >> 32) for mark in marks) + END
+    numbers = OTHER.join(loaded(7, number, 0) for number in (342, 6, 342)) + END
+    assert with_walk(code, Walk(342, 6)) == numbers
+    assert with_walk(code, None) == code

@@ -61,6 +61,22 @@ def test_a_function_whose_parameter_is_only_named_takes_a_kprobe(tmp_path):
     assert source.hook.arguments[0].raw == "read_word(LOAD(64, ctx, 112) + 112, 8)"
 
 
+@pytest.mark.parametrize("paths", [1, 2, 3, 4, 5])
+def test_walks_make_no_more_tail_calls_than_a_kernel_allows(tmp_path, paths):
+    """Where programs may not loop as they like; the kernel has no enumerator of may_goto."""
+    walks, _, attached = one(
+        tmp_path, function("security_file_open", args=[FILE] * paths)
+    ).programs()
+    for walk in (walks.alone, walks.chained):
+        assert 1 + walk.runs + paths <= 32
+        assert walk.components * walk.runs >= 2048 or walk is walks.alone
+    assert attached.tail_calls == walks.chained.runs + paths
+    if paths == 1:
+        assert walks.alone.components * walks.alone.runs >= 2048
+        # Four programs at one place that is shared.
+        assert 4 * (1 + attached.tail_calls) <= 32
+
+
 def test_a_path_takes_three_programs_and_a_return_one_more(tmp_path):
     hook = function("security_file_open", args=[FILE])
     hook |= {"return": True, "returnArg": {"index": 0, "type": "int"}}
