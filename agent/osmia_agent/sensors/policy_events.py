@@ -1,4 +1,4 @@
-"""Records of policies become events.
+"""Records of policies become events, with the bodies that policy_bodies.py makes.
 
 A call that reports what it returns comes as two records, which are joined here. The first one waits
 for the second, a bounded number of them; one whose return is never told goes out without it.
@@ -9,10 +9,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from osmia_agent.sensors.policy_arguments import argument, arguments, ima_hash
+from osmia_agent.sensors.policy_bodies import PolicyBodies
 from osmia_bpf.policy.values import (
     Header,
     Phase,
@@ -22,16 +21,7 @@ from osmia_bpf.policy.values import (
     with_pieces,
 )
 from osmia_bpf.records import RecordError
-from osmia_events.model import (
-    Event,
-    KprobeAction,
-    KprobeArgument,
-    ProcessKprobe,
-    ProcessLsm,
-    ProcessTracepoint,
-    ProcessUprobe,
-    StackTraceEntry,
-)
+from osmia_events.model import Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -42,9 +32,6 @@ if TYPE_CHECKING:
     from osmia_agent.sensors.symbols import Symbols
     from osmia_bpf.policy.schema import HookSchema
     from osmia_bpf.policy.values import DataPiece, DecodedRecord
-    from osmia_events.model import Process
-
-    Body = ProcessKprobe | ProcessTracepoint | ProcessUprobe | ProcessLsm
 
 MAX_PENDING = 4096
 """Calls that wait for their returns."""
@@ -57,8 +44,6 @@ MAX_HASH_S = 10.0
 is at work for another thread on the same CPU."""
 MAX_BUFFERS = 256
 """Calls of which parts of buffers wait for the record that they belong to."""
-MAX_THREADS = 1024
-"""Threads whose form of the process is kept."""
 
 _NO_WAIT = 1 << 64
 _ANCESTOR_KINDS = {
@@ -68,8 +53,6 @@ _ANCESTOR_KINDS = {
     "uprobes": "uprobe",
     "lsmhooks": "lsm",
 }
-_ACTIONS = {each.value: each for each in KprobeAction}
-_UNKNOWN = KprobeAction.KPROBE_ACTION_UNKNOWN
 
 
 class KnownPolicy(NamedTuple):
@@ -129,15 +112,13 @@ class PolicyEvents:
         self._table = table
         self._clock = clock
         self._origin = origin
-        self._symbols = symbols
+        self._bodies = PolicyBodies(symbols, stack_addresses=stack_addresses)
         self._ancestors = ancestors
         self._pending: OrderedDict[tuple[int, int, int, int], _Pending] = OrderedDict()
         self._unhashed: OrderedDict[tuple[int, int, int, int], None] = OrderedDict()
-        self._stack_addresses = stack_addresses
         self._pieces: OrderedDict[tuple[int, int, int, int], list[DataPiece]] = OrderedDict()
         self._early: list[bytes] = []
         self._early_ns = int(early_s * 1e9)
-        self._threads: OrderedDict[tuple[Process, int], Process] = OrderedDict()
         self.counters = PolicyCounters()
 
     @property
@@ -270,7 +251,9 @@ class PolicyEvents:
     def _event(self, pending: _Pending, returned: DecodedRecord | None) -> TimedEvent:
         header = pending.record.header
         event = Event(
-            body=self._body(pending, returned),
+            body=self._bodies.body(
+                pending.policy.name, pending.hook, pending.lineage, pending.record, returned
+            ),
             node_name=self._origin.node_name,
             time=self._clock.of_monotonic(header.ktime_ns),
             cluster_name=self._origin.cluster_name,
@@ -278,105 +261,6 @@ class PolicyEvents:
         )
         # The event goes out when it is whole: that is its place among others.
         return TimedEvent((returned or pending.record).header.ktime_ns, event)
-
-    def _body(self, pending: _Pending, returned: DecodedRecord | None) -> Body:
-        policy, hook, record, lineage = pending
-        process = self._thread(lineage.process, record.header.tid)
-        found = _arguments(hook, record, returned)
-        shown = tuple(chain.from_iterable(found[: hook.data_from]))
-        shown_data = tuple(chain.from_iterable(found[hook.data_from :]))
-        header, action = record.header, _action(record)
-        if hook.section == "tracepoints":
-            subsystem, _, event = hook.name.partition("/")
-            return ProcessTracepoint(
-                process=process,
-                parent=lineage.parent,
-                subsys=subsystem,
-                event=event,
-                args=tuple(KprobeArgument(each.kind, each.value) for each in shown),
-                policy_name=policy.name,
-                action=action,
-                message=hook.message,
-                tags=hook.tags,
-                ancestors=lineage.ancestors,
-            )
-        if hook.section == "uprobes":
-            return ProcessUprobe(
-                process=process,
-                parent=lineage.parent,
-                path=hook.name,
-                symbol=hook.targets[0],
-                policy_name=policy.name,
-                message=hook.message,
-                args=shown,
-                tags=hook.tags,
-                ancestors=lineage.ancestors,
-                offset=hook.offset,
-                ref_ctr_offset=hook.reference_counter,
-                action=action,
-                data=shown_data,
-            )
-        if hook.section == "lsmhooks":
-            return ProcessLsm(
-                process=process,
-                parent=lineage.parent,
-                function_name=hook.name,
-                policy_name=policy.name,
-                message=hook.message,
-                args=shown,
-                action=action,
-                tags=hook.tags,
-                ancestors=lineage.ancestors,
-                ima_hash=ima_hash(returned.arguments[0]) if returned else "",
-            )
-        return ProcessKprobe(
-            process=process,
-            parent=lineage.parent,
-            function_name=hook.name or self._symbols.function(header.function),
-            args=shown,
-            return_=_returned(hook, returned),
-            action=action,
-            kernel_stack_trace=self._kernel_stack(
-                record.kernel_stack or (returned.kernel_stack if returned else ())
-            ),
-            policy_name=policy.name,
-            return_action=_action(returned) if returned else _UNKNOWN,
-            message=hook.message,
-            tags=hook.tags,
-            user_stack_trace=self._user_stack(
-                header.tgid, record.user_stack or (returned.user_stack if returned else ())
-            ),
-            ancestors=lineage.ancestors,
-            data=shown_data,
-        )
-
-    def _thread(self, process: Process, tid: int) -> Process:
-        """Return the process as one of its threads: the same object for each of its events."""
-        if process.tid == tid or not tid:
-            return process
-        key = (process, tid)
-        known = self._threads.get(key)
-        if known is None:
-            known = self._threads[key] = process.replaced(tid=tid)
-            if len(self._threads) > MAX_THREADS:
-                self._threads.popitem(last=False)
-        return known
-
-    def _kernel_stack(self, addresses: tuple[int, ...]) -> tuple[StackTraceEntry, ...]:
-        entries = []
-        for address in addresses:
-            symbol, offset = self._symbols.kernel(address)
-            shown = address if self._stack_addresses else 0
-            entries.append(StackTraceEntry(shown, offset, symbol))
-        return tuple(entries)
-
-    def _user_stack(self, tgid: int, addresses: tuple[int, ...]) -> tuple[StackTraceEntry, ...]:
-        entries = []
-        for address in addresses:
-            module, offset = self._symbols.user(tgid, address)
-            shown = address if self._stack_addresses else 0
-            entries.append(StackTraceEntry(shown, offset, module=module))
-        return tuple(entries)
 
 
 def _moment(header: Header) -> tuple[int, int, int, int]:
@@ -386,30 +270,3 @@ def _moment(header: Header) -> tuple[int, int, int, int]:
 
 def _ktime(timed: TimedEvent) -> int:
     return timed.ktime_ns
-
-
-def _action(record: DecodedRecord) -> KprobeAction | int:
-    return _ACTIONS.get(record.header.action, record.header.action)
-
-
-def _arguments(
-    hook: HookSchema, record: DecodedRecord, returned: DecodedRecord | None
-) -> list[tuple[KprobeArgument, ...]]:
-    """Return the messages for each of the hook's arguments, none for one that has no value."""
-    early = iter(record.arguments)
-    late = iter(returned.arguments[1:] if returned else ())
-    found: list[tuple[KprobeArgument, ...]] = []
-    for schema in hook.arguments:
-        decoded = None if not schema.struct else next(late if schema.at_return else early, None)
-        found.append(
-            ()
-            if decoded is None
-            else arguments(schema, decoded, of_tracepoint=hook.section == "tracepoints")
-        )
-    return found
-
-
-def _returned(hook: HookSchema, returned: DecodedRecord | None) -> KprobeArgument | None:
-    if returned is None or hook.returned is None:
-        return None
-    return argument(hook.returned, returned.arguments[0])
