@@ -120,10 +120,13 @@ def test_the_thread_that_called():
 
 
 def test_a_thread_has_one_form_of_its_process():
-    process = Process(pid=5, tid=5)
     events = sink(hook())
-    assert events._thread(process, 6) is events._thread(process, 6)
-    assert events._thread(process, 5) is process
+    of_6, again, of_5 = (
+        timed.event.body.process
+        for timed in events.events([record(1, tid=6), record(2, tid=6), record(3, tid=5)])
+    )
+    assert of_6 is again
+    assert (of_6.tid, of_5.tid) == (6, 5)
 
 
 def test_events_are_in_the_order_of_time():
