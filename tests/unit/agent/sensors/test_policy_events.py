@@ -34,6 +34,7 @@ class Table:
     def __init__(self):
         self.unknown = set()
         self.exited = set()
+        self.processes = {}
 
     def find(self, tgid, start, count):
         return None if count in self.unknown else (tgid, start, count)
@@ -45,7 +46,9 @@ class Table:
         return (tgid, start, count)
 
     def lineage(self, image, *, ancestors):
-        process = Process(exec_id=f"{image}", pid=image[0], tid=image[0])
+        process = self.processes.setdefault(
+            image, Process(exec_id=f"{image}", pid=image[0], tid=image[0])
+        )
         return SimpleNamespace(
             process=process, parent=PARENT, ancestors=(PARENT,) if ancestors else ()
         )
