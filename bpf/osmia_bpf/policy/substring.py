@@ -32,21 +32,28 @@ def substring_function(name: str, values: Sequence[bytes], *, ignore_case: bool)
         # Read anew: what the verifier learns of the size in one search is not to tell apart the
         # ways through the next.
         "    u32 size = *(volatile u32 *)&slot->size;",
-        "    u64 found = 0;",
+        # In the map, as in walk_path: where it is in the text makes no turn a case of its own.
+        "    volatile u32 *searched = &slot->searched, *found = &slot->found;",
+        "    u32 turn = 0;",
+        "    *searched = *found = 0;",
         "#pragma unroll 1",
-        f"    for (u32 at = 0; at < TEXT_BYTES; at += {_STEP}) {{",
-        "        if (at >= size || found)",
+        f"    while (GOES_ON(turn, TEXT_BYTES / {_STEP})) {{",
+        "        u32 at = *searched;",
+        "        if (at >= size || *found)",
         "            break;",
+        f"        *searched = at + {_STEP};",
         "        u32 from = slot->from + at;",
         "        opaque(from);",
         "        from &= TEXT_BYTES - 1;",
         "        const char *text = &slot->text[from];",
-        "        u64 behind;",
+        # Opaque, or the compiler would keep what each place is from the end, for all turns.
+        "        u64 first = (u64)at - size, behind, here = 0;",
+        "        opaque(first);",
     ]
     for place in range(_STEP):
         lines += [
             "        {",
-            f"            behind = (u64)at + {place} - size;",
+            f"            behind = first + {place};",
             "            opaque(behind);",
             # All ones where the text has ended, else zero.
             "            u64 outside = (behind >> 63) - 1;",
@@ -58,7 +65,7 @@ def substring_function(name: str, values: Sequence[bytes], *, ignore_case: bool)
         for value in distinct:
             lines += [f"            {line}" for line in _comparison(value, ignore_case=ignore_case)]
         lines.append("        }")
-    return "\n".join([*lines, "    }", "    return found;", "}", ""])
+    return "\n".join([*lines, "        *found = here;", "    }", "    return *found;", "}", ""])
 
 
 def _comparison(value: bytes, *, ignore_case: bool) -> list[str]:
@@ -83,6 +90,6 @@ def _comparison(value: bytes, *, ignore_case: bool) -> list[str]:
         # sign: the verifier itself follows each of its two outcomes.
         "    u64 negative = -difference;",
         "    opaque(negative);",
-        "    found += ~(difference | negative) >> 63;",
+        "    here += ~(difference | negative) >> 63;",
         "}",
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from osmia_bpf.policy.facts import KernelFacts
 from osmia_events.model import KprobeTruncatedBytes
 from tests.bpf.policy.test_hooks import LIBC
 
@@ -92,6 +93,35 @@ def test_long_texts_are_compared(node, size, operator):
     assert event.args[0].value == read
     os.access(f"x{text[1 : TEXT_BYTES - 2]}x", os.R_OK)
     assert not node.own()
+
+
+def test_many_searches_at_once(node):
+    """As many as one hook may have, of as much as each may be for."""
+    if not KernelFacts.running().has_may_goto:
+        pytest.skip("before Linux 6.9 the verifier follows each turn of each search")
+    values = (["a" * 50, "b" * 50], ["Q" * 100], [f"abc{number:03}" for number in range(16)])
+    operators = ("SubString", "SubStringIgnCase", "SubString")
+    fields = (5, 6, 7)
+    hook = {
+        "subsystem": "syscalls",
+        "event": "sys_enter_mount",
+        "args": [{"index": field, "type": "string"} for field in fields],
+        "selectors": [
+            {
+                "matchArgs": [
+                    {"args": [at], "operator": operator, "values": texts}
+                    for at, (operator, texts) in enumerate(zip(operators, values, strict=True))
+                ]
+            }
+        ],
+    }
+    node.add(json.dumps({"tracepoints": [hook]}))
+    good = ["-" + "b" * 50, "q" * 100 + "-", "--abc015"]
+    bad = ["-" + "b" * 49, "q" * 99 + "-", "--abc016"]
+    for at in range(4):
+        texts = [bad[n] if n == at else good[n] for n in range(3)]
+        _libc.mount(*[text.encode() for text in texts], 0, None)
+        assert len(node.own()) == (at == 3)
 
 
 @pytest.mark.parametrize("pieces", [1, 9, 65, 1000])

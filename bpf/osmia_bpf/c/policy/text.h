@@ -11,6 +11,7 @@ struct slot {
     u32 from, size;  // where the text is
     u64 address;     // of a buffer: where it was copied from, if that is one piece
     u64 pieces;      // of a vector: how many were looked at
+    u32 searched, found;  // of a search: where it stands, and matches there
     // Behind the text there are zeros, as many as the longest value that it is compared with.
     char text[TEXT_BYTES + SLOT_REST_BYTES];
 };

@@ -9,7 +9,8 @@ from tests.unit.bpf.policy.c_program import run
 SLOT = """
 #define TEXT_BYTES 4096
 #define opaque(variable) asm volatile("" : "+r"(variable))
-struct slot { u32 from, size; char text[4096 + 256]; };
+#define GOES_ON(turn, most) ((turn)++ < (most))
+struct slot { u32 from, size, searched, found; char text[4096 + 256]; };
 static struct slot slot;
 static bool search(bool (*function)(struct slot *), u32 from, const char *text)
 {
