@@ -143,8 +143,8 @@ class CallSource(ProbeSource):
             self.c.write(f"entered.raw{key} = {argument.raw};", 2)
             self.c.write(f"entered.size{key} = {argument.size or '0'};", 2)
         self.c.write(
-            "u64 thread = bpf_get_current_pid_tgid();\n"
-            f"entered_{number}.update(&thread, &entered);",
+            f"struct call call = {{bpf_get_current_pid_tgid(), {hook.frames[0]}}};\n"
+            f"entered_{number}.update(&call, &entered);",
             2,
         )
         self.c.write("}")

@@ -173,14 +173,15 @@ def _is_at_hand(value: Value) -> bool:
 
 def position(hook: ResolvedHook, entry: ArgumentSelector, place: Place, *, data: bool) -> int:
     """Return the place of the argument that an entry means, in the hook's arguments."""
+    if len(entry.args) > 1:
+        (place / "args").fail(f"{entry.operator} looks at one argument")
     if data:
-        at = hook.data_from + entry.index
+        at = hook.data_from + (entry.args[0] if entry.args else entry.index)
         if at >= len(hook.arguments):
-            (place / "index").fail(f"{entry.index}: the hook has no such data")
+            where = place / "args" / 0 if entry.args else place / "index"
+            where.fail(f"{at - hook.data_from}: the hook has no such data")
         return at
     if entry.args:
-        if len(entry.args) > 1:
-            (place / "args").fail(f"{entry.operator} looks at one argument")
         return _place_in_args(hook, entry.args[0], place / "args" / 0)
     for at, argument in enumerate(hook.arguments[: hook.data_from]):
         if argument.index == entry.index:

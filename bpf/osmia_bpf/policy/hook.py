@@ -79,6 +79,8 @@ class ResolvedHook:
     """Functions that the policy names, with `targets`, and the kernel does not have."""
     returned: Argument | None = None
     return_kind: ProgramKind | None = None
+    frames: tuple[str, str] = ("0", "0")
+    """C that tells the calls of a thread from one another, at the call and at the return."""
     address: int = 0
     """Of uprobes without a symbol: the virtual address, or else"""
     offset: int = 0

@@ -19,8 +19,12 @@ _SYSCALL_ARGUMENTS = {"x86_64": ("di", "si", "dx", "r10", "r8", "r9")}
 _COMPAT_ARGUMENTS = {"x86_64": ("bx", "cx", "dx", "si", "di", "bp")}
 _RESULT = {"x86_64": "ax"}
 _INSTRUCTION = {"x86_64": "ip"}
+_STACK = {"x86_64": "sp"}
+_PUSHED_BYTES = {"x86_64": 8}
+"""What a call leaves on the stack, and its return takes from there: the return address."""
 _MAX_ARGUMENTS = 6
 # arm64 keeps x0 to x30 at the beginning, then sp and pc.
+_ARM64_SP = 248
 _ARM64_PC = 256
 
 BY_REGISTERS = frozenset(
@@ -64,6 +68,18 @@ class Call:
         if self.kind in BY_REGISTERS:
             return f"LOAD(64, ctx, {self._named(_RESULT)})"
         return f"LOAD(64, ctx, {8 * self.parameters})"
+
+    def frame(self) -> str:
+        """Return C for what a call and its return have in common, and no other call of a thread.
+
+        Without registers it is where both programs find the call's arguments.
+        """
+        if self.kind not in BY_REGISTERS:
+            return "(u64)ctx"
+        offset = _ARM64_SP if self.machine == "aarch64" else self._named(_STACK)
+        returned = self.kind in {ProgramKind.KRETPROBE, ProgramKind.URETPROBE}
+        pushed = _PUSHED_BYTES.get(self.machine, 0) if returned else 0
+        return f"LOAD(64, ctx, {offset}) - {pushed}"
 
     def function(self) -> str:
         """Return C for the address that is being executed."""

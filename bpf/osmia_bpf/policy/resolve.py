@@ -101,6 +101,7 @@ class Resolver:
         types = [] if syscalls.is_wrapper(symbol) else parameters
         arguments = self.arguments.of_call(hook.args, hook.data, call, types, place)
         returned = return_kind = None
+        frames = ("0", "0")
         if hook.return_ and hook.return_arg is not None:
             return_kind = (
                 self._needs(place / "return", ProgramKind.KRETPROBE)
@@ -111,6 +112,9 @@ class Resolver:
                 self.facts.btf, self.facts.machine, return_kind, symbol, call.parameters
             )
             returned = self.arguments.returned(hook.return_arg, exit_call, place / "returnArg")
+            # Of many functions at once the kernel does not always tell the stack.
+            if kind is not ProgramKind.KPROBE_MULTI:
+                frames = call.frame(), exit_call.frame()
         _check_late(arguments, returned, place)
         if hook.return_arg_action:
             (place / "returnArgAction").fail("not supported by this version")
@@ -130,6 +134,7 @@ class Resolver:
             tags=tag_texts(hook.tags, place / "tags"),
             returned=returned,
             return_kind=return_kind,
+            frames=frames,
         )
 
     def _targets(self, hook: Kprobe, place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -360,10 +365,12 @@ class Resolver:
             (place / "refCtrOffsets").fail(f"must be as many as there are places: {len(places)}")
         call = Call(self.facts.btf, self.facts.machine, kind)
         returned = return_kind = None
+        frames = ("0", "0")
         if hook.return_ and hook.return_arg is not None:
             return_kind = self._needs(place / "return", ProgramKind.URETPROBE)
             exit_call = Call(self.facts.btf, self.facts.machine, return_kind)
             returned = self.arguments.returned(hook.return_arg, exit_call, place / "returnArg")
+            frames = call.frame(), exit_call.frame()
         arguments = self.arguments.of_call(hook.args, hook.data, call, [], place)
         _check_late(arguments, returned, place)
         return [
@@ -382,6 +389,7 @@ class Resolver:
                 tags=tag_texts(hook.tags, place / "tags"),
                 returned=returned,
                 return_kind=return_kind,
+                frames=frames,
                 address=hook.addrs[at] if hook.addrs else 0,
                 offset=hook.offsets[at] if hook.offsets else 0,
                 digests=hook.binary_digests,

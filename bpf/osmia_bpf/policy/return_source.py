@@ -55,7 +55,7 @@ class ReturnSource(ProbeSource):
             f"struct entered_{number} {{\n    u64 ktime_ns;\n    u32 selector, posted;\n"
             + "\n".join(late)
             + "\n};\n"
-            f'BPF_TABLE("lru_hash", u64, struct entered_{number}, entered_{number}, '
+            f'BPF_TABLE("lru_hash", struct call, struct entered_{number}, entered_{number}, '
             f"{RETURN_ENTRIES});",
             0,
         )
@@ -69,12 +69,12 @@ class ReturnSource(ProbeSource):
         """Write what takes up what the call has left; calls that left nothing do not matter."""
         number = self.hook.number
         self.c.write(
-            "u64 thread = bpf_get_current_pid_tgid();\n"
-            f"struct entered_{number} *found = entered_{number}.lookup(&thread);\n"
+            f"struct call call = {{bpf_get_current_pid_tgid(), {self.hook.frames[1]}}};\n"
+            f"struct entered_{number} *found = entered_{number}.lookup(&call);\n"
             "if (!found)\n    goto leave;"
         )
         self.scratch()
-        self.c.write(f"s->entered = *found;\nentered_{number}.delete(&thread);")
+        self.c.write(f"s->entered = *found;\nentered_{number}.delete(&call);")
 
     def resume(self) -> None:
         """Write nothing: what the call has left is in the scratch memory."""

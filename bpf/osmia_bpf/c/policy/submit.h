@@ -6,6 +6,11 @@ struct policy_settings {
     u64 follow[FOLLOWERS];  // the bits in struct process that stand for conditions
 };
 
+// A call that is under way: a function may be called again before it returns.
+struct call {
+    u64 thread, frame;
+};
+
 // Of each hook: generated = submitted + dropped.
 struct record_counts {
     u64 generated, submitted, dropped;

@@ -326,6 +326,12 @@ def with_selector(**selector):
             "Mask is not for arguments of type string; those take Equal, NotEqual, Prefix",
         ),
         (
+            with_selector(matchData=[{"args": [1], "operator": "Equal", "values": ["1"]}])
+            | {"data": [{"index": 0, "type": "int", "source": "current_task", "resolve": "flags"}]},
+            "selectors[0].matchData[0].args[0]",
+            "1: the hook has no such data",
+        ),
+        (
             with_selector(matchReturnArgs=[{"operator": "Equal", "values": ["1"]}]),
             "selectors[0].matchReturnArgs[0]",
             "needs return: true",
