@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT_VALUE_BYTES = 4096
 MAX_SUBSTRING_BYTES = 100
-"""Of all the values of a condition, by the contract."""
+"""Of all the values of a condition, by the contract; each alone has to be shorter."""
 MAX_SUBSTRINGS = 16
 _MAX_VALUES = 4096
 _MAX_FEW_VALUES = 4
@@ -161,6 +161,9 @@ class ArgumentConditions:
             (place / "values").fail("at least one value is needed")
         kind = operator.removeprefix("Not")
         if kind.startswith("SubString"):
+            for which, value in enumerate(values):
+                if len(value) >= MAX_SUBSTRING_BYTES:
+                    (place / "values" / which).fail(f"longer than {MAX_SUBSTRING_BYTES - 1} bytes")
             if sum(map(len, values)) > MAX_SUBSTRING_BYTES or len(values) > MAX_SUBSTRINGS:
                 (place / "values").fail(
                     f"{operator} takes at most {MAX_SUBSTRINGS} values,"

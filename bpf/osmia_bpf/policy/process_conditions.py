@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.problems import Place
 
 MAX_BINARY_BYTES = 255
+MAX_BINARY_END_BYTES = 127
 _MAX_NAMESPACE_VALUES = 4
 
 
@@ -157,14 +158,15 @@ class ProcessConditions:
     def _binary(self, entry: BinarySelector, member: str, place: Place) -> str:
         """Return the test of a path that is known of the process."""
         self.uses_processes = True
+        kind = entry.operator.removeprefix("Not")
+        longest = MAX_BINARY_END_BYTES if kind == "Postfix" else MAX_BINARY_BYTES
         values = []
         for at, value in enumerate(entry.values):
             raw = value.encode(errors="surrogateescape")
-            if len(raw) > MAX_BINARY_BYTES:
-                (place / "values" / at).fail(f"longer than {MAX_BINARY_BYTES} bytes")
+            if len(raw) > longest:
+                (place / "values" / at).fail(f"longer than {longest} bytes")
             if raw:
                 values.append(raw)
-        kind = entry.operator.removeprefix("Not")
         path, size = f"process->{member}.path", f"process->{member}.size"
         if not values:
             return "0"

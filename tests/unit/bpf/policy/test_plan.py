@@ -326,6 +326,18 @@ def with_selector(**selector):
             "Mask is not for arguments of type string; those take Equal, NotEqual, Prefix",
         ),
         (
+            with_selector(
+                matchArgs=[{"index": 2, "operator": "SubString", "values": ["x", "y" * 100]}]
+            ),
+            "selectors[0].matchArgs[0].values[1]",
+            "longer than 99 bytes",
+        ),
+        (
+            with_selector(matchBinaries=[{"operator": "NotPostfix", "values": ["x" * 128]}]),
+            "selectors[0].matchBinaries[0].values[0]",
+            "longer than 127 bytes",
+        ),
+        (
             with_selector(matchData=[{"args": [1], "operator": "Equal", "values": ["1"]}])
             | {"data": [{"index": 0, "type": "int", "source": "current_task", "resolve": "flags"}]},
             "selectors[0].matchData[0].args[0]",
