@@ -79,7 +79,9 @@ def act(
         for signal in effect.signals:
             c.write(f"if (enforce)\n    bpf_send_signal({signal});", 2)
         if effect.error is not None:
-            c.write(f"if (enforce)\n    result = {effect.error};", 2)
+            # Each as a branch with a number of its own: worked out by arithmetic, it would be one
+            # that the verifier does not know, and not let an LSM program return.
+            c.write(f'if (enforce)\n    asm volatile("%0 = {effect.error}" : "=r"(result));', 2)
             if kind is ProgramKind.KPROBE:
                 c.write(f"if (enforce)\n    bpf_override_return(ctx, {effect.error});", 2)
         if not effect.post:

@@ -170,10 +170,13 @@ class ArgumentConditions:
                     f" of {MAX_SUBSTRING_BYTES} bytes together"
                 )
             return self.texts.contains(f"slot{key}", values, ignore_case=kind == "SubStringIgnCase")
+        made = len(self.texts.functions)
         if kind == "Postfix":
             test = self.texts.ends(f"text_end(slot{key}, {{}})", f"n{key}", values)
         else:
             test = self.texts.call(f"t{key}", f"n{key}", values, exact=kind == "Equal")
+        if excess := self.texts.excess(made):
+            (place / "values").fail(excess)
         return negated(test, operator)
 
 

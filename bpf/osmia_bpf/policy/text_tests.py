@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+MAX_WORDS = 6000
+"""Of eight bytes, in one condition: jumps within a program reach 32,767 instructions."""
+MAX_NESTING = 200
+"""Of values of which each begins with the one before: compilers read 256 brackets in brackets."""
+
+
 @dataclass
 class TextTests:
     """The functions of one policy."""
@@ -38,6 +44,17 @@ class TextTests:
             test = self.call(end.format(length), str(length), same, exact=True)
             tests.append(f"({size} >= {length} && {test})")
         return f"({' || '.join(tests)})"
+
+    def excess(self, since: int) -> str:
+        """Return why a program has no room for the functions from this one on; empty if it has."""
+        lines = "\n".join(self.functions[since:]).splitlines()
+        words = sum(line.count("ULL") for line in lines)
+        if words > MAX_WORDS:
+            return f"more to compare than a program holds: {words} words, at most {MAX_WORDS}"
+        depth = max((len(line) - len(line.lstrip())) // 4 for line in lines) if lines else 0
+        if depth > MAX_NESTING:
+            return f"more than {MAX_NESTING} values that begin with one another"
+        return ""
 
     def contains(self, slot: str, values: Sequence[bytes], *, ignore_case: bool) -> str:
         """Return C that is true if the text of a slot holds one of the values."""

@@ -333,6 +333,32 @@ def with_selector(**selector):
             "longer than 99 bytes",
         ),
         (
+            with_selector(
+                matchArgs=[
+                    {
+                        "index": 2,
+                        "operator": "Prefix",
+                        "values": [f"{number:05}{'x' * 30}" for number in range(2000)],
+                    }
+                ]
+            ),
+            "selectors[0].matchArgs[0].values",
+            "words, at most 6000",
+        ),
+        (
+            with_selector(
+                matchArgs=[
+                    {
+                        "index": 2,
+                        "operator": "NotEqual",
+                        "values": ["x" * 8 * number for number in range(1, 300)],
+                    }
+                ]
+            ),
+            "selectors[0].matchArgs[0].values",
+            "more than 200 values that begin with one another",
+        ),
+        (
             with_selector(matchBinaries=[{"operator": "NotPostfix", "values": ["x" * 128]}]),
             "selectors[0].matchBinaries[0].values[0]",
             "longer than 127 bytes",
