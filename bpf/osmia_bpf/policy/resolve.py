@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,12 +54,20 @@ class Resolver:
         return ArgumentResolver(self.facts)
 
     def hooks(self, hook: Hook, number: int, section: str, place: Place) -> list[ResolvedHook]:
-        """Return what one hook of a policy comes to: several if it is at places of a binary.
+        """Return what one hook of a policy comes to.
 
+        It is several if it is at places of a binary, or overrides what functions of a list return.
         `number` is that of the first. Raises `HookError` for what this kernel cannot do.
         """
         if isinstance(hook, Kprobe):
-            return [self._function(hook, number, section, place)]
+            targets, missing = self._targets(hook, place)
+            # What is returned is each function's own: they cannot share a program then.
+            groups = [(each,) for each in targets] if _overrides(hook) else [targets]
+            found = [
+                self._function(hook, group, number + at, section, place)
+                for at, group in enumerate(groups)
+            ]
+            return [dataclasses.replace(found[0], missing=missing), *found[1:]]
         if isinstance(hook, Tracepoint):
             return [self._tracepoint(hook, number, section, place)]
         if isinstance(hook, LsmHook):
@@ -82,15 +91,12 @@ class Resolver:
 
     # Functions of the kernel
 
-    def _function(self, hook: Kprobe, number: int, section: str, place: Place) -> ResolvedHook:
-        targets, missing = self._targets(hook, place)
+    def _function(
+        self, hook: Kprobe, targets: tuple[str, ...], number: int, section: str, place: Place
+    ) -> ResolvedHook:
         symbol = targets[0]
         function_id = self.facts.btf.find(symbol, Kind.FUNC)
-        overrides = any(
-            action.action == "Override"
-            for selector in hook.selectors
-            for action in selector.match_actions
-        )
+        overrides = _overrides(hook)
         kind = self._kind(section, targets, function_id, place, overrides=overrides)
         if any(value.source == "pt_regs" for value in hook.data):
             kind = self._with_registers(kind, place)
@@ -124,7 +130,6 @@ class Resolver:
             section=section,
             kind=kind,
             targets=targets,
-            missing=missing,
             btf_id=function_id or 0,
             name=symbol if len(targets) == 1 else "",
             arguments=arguments,
@@ -184,8 +189,6 @@ class Resolver:
         overrides: bool,
     ) -> ProgramKind:
         if len(targets) > 1:
-            if overrides:
-                place.fail("Override is not for lists of functions")
             return self._needs(place, ProgramKind.KPROBE_MULTI, ProgramKind.KPROBE)
         if section == "fentries":
             if not function_id:
@@ -398,6 +401,14 @@ class Resolver:
             )
             for at, where in enumerate(places)
         ]
+
+
+def _overrides(hook: Kprobe) -> bool:
+    return any(
+        action.action == "Override"
+        for selector in hook.selectors
+        for action in selector.match_actions
+    )
 
 
 def _check_late(arguments: tuple[Argument, ...], returned: Argument | None, place: Place) -> None:

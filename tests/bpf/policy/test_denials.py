@@ -92,3 +92,21 @@ def test_nothing_is_denied_where_a_policy_monitors(node, needs, files, kind):
     node.add(policy(kind, first, second, options=monitor))
     assert [error_of(files / name) for name in "ab"] == [0, 0]
     assert [event.action.name for event in node.own()] == ["KPROBE_ACTION_OVERRIDE"] * 2
+
+
+def test_each_function_of_a_list_is_denied(node, needs, files):
+    needs("fmod_ret")
+    functions = ["security_file_open", "security_file_permission"]
+    hook = {
+        "call": "list:both",
+        "syscall": False,
+        "args": [{"index": 0, "type": "file"}],
+        "selectors": [selector(files / "a", override(errno.EPERM))],
+    }
+    with (files / "a").open("rb", buffering=0) as file:
+        node.add(json.dumps({"lists": [{"name": "both", "values": functions}], "kprobes": [hook]}))
+        assert error_of(files / "a") == errno.EPERM
+        assert error_of(files / "b") == 0
+        with pytest.raises(PermissionError):
+            file.read(1)
+    assert [event.function_name for event in node.own()] == functions

@@ -89,6 +89,19 @@ def test_a_path_takes_three_programs_and_a_return_one_more(tmp_path):
     ]
 
 
+def test_override_of_a_list_has_a_program_for_each_function(tmp_path):
+    override = {"matchActions": [{"action": "Override", "argError": -1}]}
+    spec = {
+        "lists": [{"name": "two", "values": ["security_file_open", "do_thing"]}],
+        "kprobes": [function("list:two", selectors=[override])],
+    }
+    result = planned(tmp_path, spec, override_return=True)
+    assert [(h.hook.name, h.hook.number, h.hook.kind) for h in result.hooks] == [
+        ("security_file_open", 0, K.MODIFY_RETURN),
+        ("do_thing", 1, K.MODIFY_RETURN),
+    ]
+
+
 def test_override_of_a_security_function_modifies_its_return(tmp_path):
     override = {"matchActions": [{"action": "Override", "argError": -1}]}
     hook = function("security_file_open", args=[FILE], selectors=[override])
