@@ -200,7 +200,7 @@ def with_successor(code: bytes, map_fd: int | None) -> bytes:
     Without a map it has no such call at all, only instructions that the kernel removes.
     """
     if map_fd is None:
-        return _MARKED_CALL.sub(lambda found: _NOP * (len(found[0]) // len(_NOP)), code)
+        return _MARKED_CALL.sub(_without_call, code)
     return _MARK.sub(lambda found: _load_64(found[1][0], map_fd, _PSEUDO_MAP_FD), code)
 
 
@@ -238,14 +238,32 @@ def _loads(mark: int) -> bytes:
 
 _LOADS = _loads(CHAIN_MARK)
 _MARK = re.compile(_LOADS)
-# With what sets the call's arguments: behind it a program does no more than return.
-_REGISTERS = re.escape(bytes(source << 4 | to for source in range(11) for to in (1, 2, 3)))
-_ARGUMENT = b"(?:[\x79\xb7\xbf][" + _REGISTERS + b"].{6})"
 _WALK_COMPONENTS = re.compile(_loads(WALK_COMPONENTS_MARK))
 _WALK_RUNS = re.compile(_loads(WALK_RUNS_MARK))
+# With what sets the call's arguments, which are lost in it. Among that the compiler may put what is
+# needed behind it: any instruction but a jump.
+_REGISTERS = re.escape(bytes(source << 4 | to for source in range(11) for to in (1, 2, 3)))
+_ARGUMENTS = re.compile(b"(?:[\x79\xb7\xbf][" + _REGISTERS + b"].{6})*", re.DOTALL)
+_JUMP_CLASSES = (5, 6)
+_STRAIGHT = re.escape(bytes(code for code in range(256) if code & 7 not in _JUMP_CLASSES))
 _MARKED_CALL = re.compile(
-    _ARGUMENT + b"*" + _LOADS + _ARGUMENT + b"*" + re.escape(_CALL), re.DOTALL
+    b"("
+    + _ARGUMENTS.pattern
+    + b")"
+    + _LOADS
+    + b"((?:["
+    + _STRAIGHT
+    + b"].{7})*?)"
+    + re.escape(_CALL),
+    re.DOTALL,
 )
+
+
+def _without_call(found: re.Match[bytes]) -> bytes:
+    before, _register, between = found.groups()
+    if _ARGUMENTS.fullmatch(between):
+        return _NOP * (len(found[0]) // len(_NOP))
+    return before + _NOP * 2 + between + _NOP
 
 
 def _close_all(held: dict[str, int]) -> None:

@@ -35,6 +35,14 @@ def test_without_a_map_nothing_is_called(context, context_first):
     assert with_successor(code, None) == OTHER + NOTHING * 5 + END
 
 
+def test_what_the_compiler_puts_before_the_call_stays():
+    context, mark = CONTEXT["on the stack"], loaded(2, LOW, HIGH)
+    needed = bytes.fromhex("b708000000000000")  # r8 = 0
+    arguments, call = context + CALL[:8], CALL[8:]
+    code = OTHER + mark + needed + arguments + call + END
+    assert with_successor(code, None) == OTHER + NOTHING * 2 + needed + arguments + NOTHING + END
+
+
 def test_with_a_map_its_entry_is_called():
     # The compiler may have the end of a program twice.
     end = CONTEXT["on the stack"] + CALL + END
