@@ -2,6 +2,7 @@
 
 #define TEXT_BYTES 4096
 #define NAME_BYTES 256
+#define WALK_COMPONENTS 64  // of a path, in programs that nobody calls to go on from there
 #define IOVEC_PIECES 64     // of a vector, where that is bounded
 
 struct slot {
@@ -25,7 +26,6 @@ inlined const char *text_end(struct slot *slot, u32 length)
     return &slot->text[at];
 }
 
-// Bounds a 64 bit variable in the register where the verifier will look for it.
 // A number that the loader puts in the place of the one given.
 #define OF_LOADER(mark)                                                                            \
     ({                                                                                             \
@@ -34,6 +34,7 @@ inlined const char *text_end(struct slot *slot, u32 length)
         _number;                                                                                   \
     })
 
+// Bounds a 64 bit variable in the register where the verifier will look for it.
 #define AT_MOST(variable, limit)                                                                   \
     asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(variable) : "i"(limit))
 
@@ -209,8 +210,12 @@ inlined void walk_path(struct slot *slot, struct dentry *root_dentry, struct vfs
     volatile u32 *from = &slot->from;
     u32 turn = 0;
 #ifndef HAVE_MAY_GOTO
+#ifdef WALK_COMPONENTS_MARK
     // Tail calls go on from there.
     u32 most = OF_LOADER(WALK_COMPONENTS_MARK);
+#else
+    u32 most = WALK_COMPONENTS;
+#endif
 #endif
 #pragma unroll 1
     while (GOES_ON(turn, most)) {
