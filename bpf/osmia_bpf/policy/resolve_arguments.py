@@ -106,24 +106,44 @@ class ArgumentResolver:
         if model.resolve:
             return self._resolved(model, raw, declared, place)
         type_ = self._type(model, declared, place)
-        size = self._size(model, type_, call, place)
+        reckons = type_.family is Family.BUFFER and type_.name != "iov_iter"
+        if self._is_pointer(declared) and (reckons or not type_.pointer):
+            raw = call.scalar(model.index)
+        size = self._size(model, type_, call, types, place)
         return Argument(
             *(type_, model.index, model.label, raw, size),
             at_return=model.return_copy,
             max_data=model.max_data and type_.family is Family.BUFFER,
         )
 
-    def _size(self, model: models.Argument, type_: ArgumentType, call: Call, place: Place) -> str:
+    def _is_pointer(self, type_id: int | None) -> bool:
+        btf = self.facts.btf
+        return type_id is not None and btf.kind(btf.resolve(type_id)) is Kind.PTR
+
+    def _size(
+        self,
+        model: models.Argument,
+        type_: ArgumentType,
+        call: Call,
+        types: list[int],
+        place: Place,
+    ) -> str:
         if type_.family is not Family.BUFFER or type_.name == "iov_iter":
             return ""
         if not model.size_arg_index:
             if model.return_copy and type_.sized_in_bytes:
                 return ""
             (place / "sizeArgIndex").fail(f"needed for {type_.name}: which argument holds its size")
+        index = model.size_arg_index - 1
+        where = place / "sizeArgIndex"
+        if types and index >= len(types):
+            where.fail(f"{model.size_arg_index}: there are {len(types)} arguments, from 1 on here")
         try:
-            return call.argument(model.size_arg_index - 1)
+            if types and self._is_pointer(types[index]):
+                return call.scalar(index)
+            return call.argument(index)
         except IndexError:
-            (place / "sizeArgIndex").fail(f"{model.size_arg_index}: there is no such argument")
+            where.fail(f"{model.size_arg_index}: there is no such argument")
 
     def _data(self, model: models.Argument, call: Call, place: Place) -> Argument:
         if model.source == "current_task":
@@ -187,10 +207,14 @@ class ArgumentResolver:
         type_ = TYPES.get(name)
         if type_ is None:
             (place / "type").fail(f"{name} is not supported by this version")
+        self._check_known(type_, place)
+        return type_
+
+    def _check_known(self, type_: ArgumentType, place: Place) -> None:
+        """Raise `HookError` if the kernel has not the structs that values of a type are."""
         for struct in type_.fields:
             if self.facts.btf.find(struct, Kind.STRUCT) is None:
-                (place / "type").fail(f"{name}: this kernel has no struct {struct}")
-        return type_
+                (place / "type").fail(f"{type_.name}: this kernel has no struct {struct}")
 
     def syscall_id(self, model: models.Argument, raw: str, place: Place) -> Argument:
         """Return the number of a system call, which `raw` (C) gives."""
@@ -222,8 +246,11 @@ class ArgumentResolver:
         type_ = TYPES.get(name or "")
         if type_ is None:
             (place / "type").fail(f"cannot be told from {field.declaration!r}: give one")
+        self._check_known(type_, place)
         address = f"((u64)ctx + {field.offset})"
-        if located:
+        if type_.family is Family.NUMBER and not type_.pointer and located:
+            raw = f"LOAD(32, ctx, {field.offset})"
+        elif located:
             # Where it is and how long: two halves of a word.
             raw = f"((u64)ctx + (LOAD(32, ctx, {field.offset}) & 0xffff))"
         elif field.size in {1, 2, 4, 8} and "[" not in field.declaration:
@@ -277,6 +304,8 @@ def _field_size(
         if model.size_arg_index > len(fields):
             (place / "sizeArgIndex").fail(f"{model.size_arg_index}: no such field")
         sized = fields[model.size_arg_index - 1]
+        if sized.offset < _COMMON_BYTES or sized.size not in {1, 2, 4, 8}:
+            (place / "sizeArgIndex").fail(f"{model.size_arg_index}: {sized.name} holds no size")
         return f"LOAD({8 * sized.size}, ctx, {sized.offset})"
     if field.declaration.startswith("__data_loc"):
         return f"(LOAD(32, ctx, {field.offset}) >> 16)"

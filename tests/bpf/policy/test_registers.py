@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import subprocess
 
 import pytest
 
@@ -54,3 +55,26 @@ def test_registers_of_the_kernel(node, needs, tmp_path):
     (event,) = node.own()
     same = KprobeFile("", str(file), "", "-rw-r-----")
     assert (values(event), [argument.value for argument in event.data]) == ([same], [same])
+
+
+def test_pointers_can_be_compared_as_numbers(node):
+    """Those of tasks, which the verifier would have for nothing but pointers."""
+    node.add(
+        """
+        tracepoints:
+        - subsystem: sched
+          event: sched_process_exec
+          raw: true
+          args:
+          - {index: 0, type: uint64}
+          - {index: 0, type: int16}
+          - {index: 0, type: string, resolve: comm}
+          selectors: [{matchArgs: [{args: [0], operator: GT, values: ["0xff00000000000000"]}]}]
+        """
+    )
+    with subprocess.Popen(["/bin/true"]) as process:
+        process.wait()
+    (event,) = node.own(process.pid)
+    address, low, name = values(event)
+    assert address % (1 << 16) == low % (1 << 16)
+    assert name == "true"

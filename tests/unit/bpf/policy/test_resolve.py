@@ -140,3 +140,63 @@ def test_a_selector_of_labels_that_kubernetes_would_refuse(tmp_path, which):
     with pytest.raises(HookError) as caught:
         plan(spec, small_facts(tmp_path))
     assert str(caught.value) == f"spec.{which}.matchExpressions[0].values: Exists takes no values"
+
+
+def test_pointers_that_are_read_as_numbers_are_none_to_the_verifier(tmp_path):
+    args = [
+        {"index": 0, "type": "uint64"},
+        {"index": 0, "type": "fd"},
+        {"index": 0, "type": "char_iovec", "sizeArgIndex": 1},
+        {"index": 0, "type": "file"},
+        {"index": 1, "type": "int"},
+    ]
+    hook = {"call": "do_thing", "syscall": False, "args": args}
+    first, second = "read_word((u64)ctx + 0, 8)", "LOAD(64, ctx, 8)"
+    ((found,), _) = hook_of(tmp_path, "kprobes", hook)
+    assert found.kind is ProgramKind.FENTRY
+    assert [each.raw for each in found.arguments] == [
+        *(first, first, first, "LOAD(64, ctx, 0)", second)
+    ]
+    assert found.arguments[2].size == first
+    without = tuple(kind for kind in ProgramKind if kind is not ProgramKind.FENTRY)
+    ((found,), _) = hook_of(tmp_path, "kprobes", hook, kinds=without)
+    assert all("ctx, " in each.raw for each in found.arguments)
+
+
+@pytest.mark.parametrize(
+    ("section", "args", "problem"),
+    [
+        (
+            "tracepoints",
+            [{"index": 6, "type": "char_buf", "sizeArgIndex": 2}],
+            "sizeArgIndex: 2: common_flags holds no size",
+        ),
+        (
+            "tracepoints",
+            [{"index": 6, "type": "char_buf", "sizeArgIndex": 8}],
+            "sizeArgIndex: 8: comm holds no size",
+        ),
+        (
+            "tracepoints",
+            [{"index": 5, "type": "load_info"}],
+            "type: load_info: this kernel has no struct load_info",
+        ),
+        (
+            "kprobes",
+            [{"index": 0, "type": "char_buf", "sizeArgIndex": 3}],
+            "sizeArgIndex: 3: there are 2 arguments, from 1 on here",
+        ),
+    ],
+)
+def test_arguments_that_cannot_be_read(tmp_path, section, args, problem):
+    hook = {"call": "do_thing", "syscall": False, "args": args}
+    if section == "tracepoints":
+        hook = {"subsystem": "syscalls", "event": "sys_enter_openat", "args": args}
+    assert hook_of(tmp_path, section, hook) == ([], [f"spec.{section}[0].args[0].{problem}"])
+
+
+def test_where_a_text_lies_can_be_read_as_a_number(tmp_path):
+    hook = {"subsystem": "syscalls", "event": "sys_enter_openat"}
+    hook["args"] = [{"index": 8, "type": "uint32"}]
+    ((found,), _) = hook_of(tmp_path, "tracepoints", hook)
+    assert found.arguments[0].raw == "LOAD(32, ctx, 48)"
