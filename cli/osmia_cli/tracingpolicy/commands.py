@@ -138,8 +138,10 @@ def domains(context: click.Context, /, *, output: str) -> None:
     if output == "json":
         click.echo(to_json(message_to_object(response)))
     else:
+        from osmia_events.compact.quote import escaped  # noqa: PLC0415 - keeps --help fast
+
         for domain in response.domains:
-            click.echo(domain)
+            click.echo(escaped(domain))
 
 
 @tracingpolicy.command("modify", short_help="Print a policy in another mode.")

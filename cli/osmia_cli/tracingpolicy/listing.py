@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from osmia_cli.tables import align
 from osmia_events import messages
+from osmia_events.compact.quote import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ def policy_lines(policies: Sequence[Any]) -> list[str]:
     lines = [header]
     for policy, row in zip(policies, rows, strict=True):
         lines.append(row)
-        lines += [f"{_INDENT}{line}" for line in policy.error.splitlines()]
+        lines += [_INDENT + escaped(line) for line in policy.error.split("\n") if line]
         if _name("TracingPolicyState", policy.state) == "partially_enabled":
             hooks = align([_HOOKS_HEADER, *map(_hook_row, policy.hook_statuses)])
             lines += [_INDENT + line for line in hooks]

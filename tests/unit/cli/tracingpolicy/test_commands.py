@@ -99,9 +99,9 @@ def test_list_of_none(tetra: Callable[..., str]) -> None:
 
 
 def test_domains(agent: AgentServer, tetra: Callable[..., str]) -> None:
-    agent.answers["ListDomains"] = {"domains": ["grpc", "k8s"]}
-    assert tetra("tp", "domains") == "grpc\nk8s\n"
-    assert tetra("tp", "domains", "-o", "json") == '{"domains":["grpc","k8s"]}\n'
+    agent.answers["ListDomains"] = {"domains": ["a\nb", "grpc", "k8s"]}
+    assert tetra("tp", "domains") == "a\\nb\ngrpc\nk8s\n"
+    assert tetra("tp", "domains", "-o", "json") == '{"domains":["a\\nb","grpc","k8s"]}\n'
 
 
 def test_modify(agent: AgentServer, tetra: Callable[..., str], policy: Path) -> None:

@@ -37,10 +37,10 @@ def test_a_table_like_upstreams() -> None:
         "stats": {"action_counters": counters},
     }
     second = {"id": 12, "name": "x", "domain": "k8s", "state": "TP_STATE_LOAD_ERROR"}
-    second["error"] = "line 3: spec.a: why\nline 4: spec.b: why not"
+    second["error"] = "line 3: spec.a: why\nline 4: spec.b: why\x1b not"
     *table, first_error, second_error = policy_lines(policies(first, second))
     assert first_error == "   line 3: spec.a: why"
-    assert second_error == "   line 4: spec.b: why not"
+    assert second_error == r"   line 4: spec.b: why\x1b not"
     header, *rows = [line.split("   ") for line in table]
     cells = [[cell.strip() for cell in row if cell] for row in (header, *rows)]
     assert cells == [
