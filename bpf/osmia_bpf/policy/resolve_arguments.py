@@ -248,7 +248,7 @@ class ArgumentResolver:
             (place / "type").fail(f"cannot be told from {field.declaration!r}: give one")
         self._check_known(type_, place)
         address = f"((u64)ctx + {field.offset})"
-        if type_.family is Family.NUMBER and not type_.pointer and located:
+        if located and not type_.pointer:
             raw = f"LOAD(32, ctx, {field.offset})"
         elif located:
             # Where it is and how long: two halves of a word.
@@ -257,7 +257,7 @@ class ArgumentResolver:
             raw = f"LOAD({8 * field.size}, ctx, {field.offset})"
             if name == "syscall64":
                 raw = f"syscall_id({raw})"
-        elif type_.family is Family.NUMBER and not type_.pointer:
+        elif not type_.pointer:
             raw = f"read_word({address}, {type_.bits // 8})"
         else:
             raw = address

@@ -195,8 +195,17 @@ def test_arguments_that_cannot_be_read(tmp_path, section, args, problem):
     assert hook_of(tmp_path, section, hook) == ([], [f"spec.{section}[0].args[0].{problem}"])
 
 
-def test_where_a_text_lies_can_be_read_as_a_number(tmp_path):
+@pytest.mark.parametrize(
+    ("index", "type_", "raw"),
+    [
+        (8, "uint32", "LOAD(32, ctx, 48)"),
+        (8, "fd", "LOAD(32, ctx, 48)"),
+        (7, "uint32", "read_word(((u64)ctx + 32), 4)"),
+        (7, "fd", "read_word(((u64)ctx + 32), 8)"),
+    ],
+)
+def test_fields_of_text_can_be_read_as_numbers(tmp_path, index, type_, raw):
     hook = {"subsystem": "syscalls", "event": "sys_enter_openat"}
-    hook["args"] = [{"index": 8, "type": "uint32"}]
+    hook["args"] = [{"index": index, "type": type_}]
     ((found,), _) = hook_of(tmp_path, "tracepoints", hook)
-    assert found.arguments[0].raw == "LOAD(32, ctx, 48)"
+    assert found.arguments[0].raw == raw
