@@ -249,7 +249,8 @@ def _acts(effect: Effect) -> list[str]:
     if effect.error is not None:
         name = errno.errorcode.get(-effect.error)
         shown = f"{effect.error} ({name})" if name else str(effect.error)
-        parts.append(f"lets the call return {shown} without being done")
+        undone = " without being done" if effect.error else ""  # 0 is leave to do it
+        parts.append(f"lets the call return {shown}{undone}")
     return parts
 
 

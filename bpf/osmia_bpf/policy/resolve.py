@@ -12,11 +12,18 @@ from osmia_bpf.btf import Kind
 from osmia_bpf.policy import ima_source, lists, syscalls
 from osmia_bpf.policy.hook import ResolvedHook
 from osmia_bpf.policy.macros import expanded
+from osmia_bpf.policy.overrides import check_errors, is_overridden
 from osmia_bpf.policy.problems import HookError, shown
 from osmia_bpf.policy.registers import Call
 from osmia_bpf.policy.resolve_arguments import ArgumentResolver
 from osmia_bpf.policy.types import Family
-from osmia_bpf.policy.validate import check_digest, message_text, tag_texts
+from osmia_bpf.policy.validate import (
+    check_digest,
+    check_path,
+    check_symbol,
+    message_text,
+    tag_texts,
+)
 from osmia_bpf.programs import ProgramKind
 
 if TYPE_CHECKING:
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
     from osmia_bpf.policy.problems import Place
 
 _RAW_SYSCALL_ID = 4
-_MAX_PATH_BYTES = 4096  # with the zero behind it
-_MAX_NAME_BYTES = 255
 _SYMBOL = re.compile(r"[\w.$]+", re.ASCII)
 
 
@@ -62,7 +67,7 @@ class Resolver:
         if isinstance(hook, Kprobe):
             targets, missing = self._targets(hook, place)
             # What is returned is each function's own: they cannot share a program then.
-            groups = [(each,) for each in targets] if _overrides(hook) else [targets]
+            groups = [(each,) for each in targets] if is_overridden(hook) else [targets]
             found = [
                 self._function(hook, group, number + at, section, place)
                 for at, group in enumerate(groups)
@@ -96,8 +101,10 @@ class Resolver:
     ) -> ResolvedHook:
         symbol = targets[0]
         function_id = self.facts.btf.find(symbol, Kind.FUNC)
-        overrides = _overrides(hook)
+        overrides = is_overridden(hook)
         kind = self._kind(section, targets, function_id, place, overrides=overrides)
+        if kind is ProgramKind.MODIFY_RETURN:
+            check_errors(hook, place)
         if any(value.source == "pt_regs" for value in hook.data):
             kind = self._with_registers(kind, place)
         parameters = (
@@ -352,11 +359,9 @@ class Resolver:
         places = hook.symbols or hook.addrs or hook.offsets
         if not places:
             place.fail("symbols, addrs or offsets are needed")
-        if not _is_path(hook.path):
-            (place / "path").fail(f"{shown(hook.path)} is not the path of a file")
+        check_path(hook.path, place / "path")
         for at, name in enumerate(hook.symbols):
-            if not name.partition("+")[0] or "\0" in name:
-                (place / "symbols" / at).fail(f"{shown(name)} is not a symbol, nor NAME+OFFSET")
+            check_symbol(name, place / "symbols" / at)
         for at, digest in enumerate(hook.binary_digests):
             check_digest(digest, place / "binaryDigests" / at)
         if hook.btf_path and any(argument.resolve for argument in hook.args):
@@ -403,14 +408,6 @@ class Resolver:
         ]
 
 
-def _overrides(hook: Kprobe) -> bool:
-    return any(
-        action.action == "Override"
-        for selector in hook.selectors
-        for action in selector.match_actions
-    )
-
-
 def _check_late(arguments: tuple[Argument, ...], returned: Argument | None, place: Place) -> None:
     """Raise `HookError` for what is to be read at a return, and cannot be."""
     for at, argument in enumerate(arguments):
@@ -425,10 +422,3 @@ def _check_late(arguments: tuple[Argument, ...], returned: Argument | None, plac
             (where / "sizeArgIndex").fail(
                 f"needed for {type_.name}: what the function returns is no number of bytes"
             )
-
-
-def _is_path(text: str) -> bool:
-    """Tell whether the kernel takes a text for the path of a file, be it there or not."""
-    parts = text.encode().split(b"/")
-    fits = sum(map(len, parts)) + len(parts) <= _MAX_PATH_BYTES
-    return text != "" and "\0" not in text and fits and max(map(len, parts)) <= _MAX_NAME_BYTES

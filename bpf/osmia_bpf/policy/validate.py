@@ -31,6 +31,8 @@ _OPTIONS = {
     "policy-mode": ("enforce", "monitor"),
     "override-method": ("fmod-ret", "override-return"),
 }
+_MAX_PATH_BYTES = 4096  # with the zero behind it
+_MAX_NAME_BYTES = 255
 _SIZE_OPTION = "sleepable-preload-size"
 _POSITIVE = re.compile(r"\+?0*[1-9][0-9]*")
 _DIGEST_DIGITS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "build-id": 0}
@@ -154,6 +156,20 @@ def _validate_actions(section: str, hook: Hook, selector: Selector, place: Place
             where.fail(f"{action.action} is not for fentries")
         if action.action == "Override":
             where.fail("Override is for matchActions: it acts before the call")
+
+
+def check_path(text: str, place: Place) -> None:
+    """Raise `HookError` for what the kernel does not take for the path of a file, there or not."""
+    parts = text.encode().split(b"/")
+    fits = sum(map(len, parts)) + len(parts) <= _MAX_PATH_BYTES
+    if not text or "\0" in text or not fits or max(map(len, parts)) > _MAX_NAME_BYTES:
+        place.fail(f"{shown(text)} is not the path of a file")
+
+
+def check_symbol(text: str, place: Place) -> None:
+    """Raise `HookError` for what no symbol of a binary can be."""
+    if not text.partition("+")[0] or "\0" in text:
+        place.fail(f"{shown(text)} is not a symbol, nor NAME+OFFSET")
 
 
 def check_digest(text: str, place: Place) -> None:

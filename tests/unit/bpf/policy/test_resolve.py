@@ -209,3 +209,23 @@ def test_fields_of_text_can_be_read_as_numbers(tmp_path, index, type_, raw):
     hook["args"] = [{"index": index, "type": type_}]
     ((found,), _) = hook_of(tmp_path, "tracepoints", hook)
     assert found.arguments[0].raw == raw
+
+
+def test_what_a_call_returns_instead_must_be_an_error(tmp_path):
+    hook = {"call": "security_file_open", "syscall": False}
+    for error, problems in (
+        (-1, []),
+        (1, []),
+        (
+            0,
+            [
+                (
+                    "spec.kprobes[0].selectors[0].matchActions[0].argError: 0 would let the call be"
+                    " done: give an error, such as -1"
+                )
+            ],
+        ),
+    ):
+        actions = [{"action": "Override", "argError": error}]
+        found = hook_of(tmp_path, "kprobes", hook | {"selectors": [{"matchActions": actions}]})
+        assert found[1] == problems
