@@ -12,7 +12,6 @@ from osmia_agent.kernel.compiler import Job
 from osmia_agent.kernel.loader import with_successor
 from osmia_agent.sensors.policy_programs import HookState
 from osmia_agent.sensors.policy_status import PolicyError
-from osmia_api.problems import format_path
 from osmia_bpf.btf import VMLINUX
 from osmia_bpf.policy.facts import KernelFacts
 from osmia_bpf.policy.recipe import PolicyRecipe
@@ -210,7 +209,7 @@ def test_past_the_limit_a_policy_fails_and_tells_why(node, needs, calls):
     assert "38, those of other tools included" in str(refused)
     (hook,) = node.status(refused.key).hooks
     assert hook.state is HookState.FAILED
-    assert str(refused) == f"{format_path(hook.path)}: {hook.reason}"
+    assert str(refused) == hook.problem
     assert calls.seen() == number
 
 
