@@ -2,6 +2,7 @@
 
 import errno
 import json
+import mmap
 import os
 import signal
 import subprocess
@@ -82,6 +83,25 @@ def test_a_process_gets_a_signal_and_an_error(node, needs, files, kind, last):
     assert [event.action.name for event in node.events()] == (
         [] if last else ["KPROBE_ACTION_OVERRIDE"]
     )
+
+
+@pytest.mark.parametrize("kind", ["lsm", "fentry"])
+def test_a_file_that_may_be_none(node, needs, files, kind):
+    """Memory that no file is behind is mapped by the same hook."""
+    needs(kind)
+    own = {"matchPIDs": [{"operator": "In", "values": [os.getpid()]}]}
+    hook = {"args": [{"index": 0, "type": "file"}], "selectors": [own]}
+    if kind == "lsm":
+        node.add(json.dumps({"lsmhooks": [hook | {"hook": "mmap_file"}]}))
+    else:
+        function = {"call": "security_mmap_file", "syscall": False}
+        node.add(json.dumps({"kprobes": [hook | function]}))
+    with (files / "a").open("rb") as file:
+        mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ).close()
+    mmap.mmap(-1, 1 << 20).close()
+    paths = [event.args[0].value.path for event in node.own()]
+    assert str(files / "a") in paths
+    assert "/" in paths
 
 
 @pytest.mark.parametrize("kind", HOOKS)

@@ -85,7 +85,7 @@ def test_families_of_addresses(node):
     [
         ([{"index": 3, "type": "int"}], r"args\[0\]\.index: 3: common_pid is not for programs"),
         ([{"index": 6, "type": "char_buf"}], r"args\[0\]\.sizeArgIndex: needed for char_buf"),
-        ([{"index": 9, "type": "int"}], r"args\[0\]\.index: 9: the tracepoint's format has 8"),
+        ([{"index": 99, "type": "int"}], r"args\[0\]\.index: 99: the tracepoint's format has "),
     ],
 )
 def test_what_cannot_be_read(node, args, problem):

@@ -275,9 +275,16 @@ inlined void finish_path(struct slot *slot)
 
 inlined void start_file(struct slot *slot, struct file_value *value, struct file *file)
 {
-    struct inode *inode = READ(file, f_inode);
-    value->mode = inode ? READ(inode, i_mode) : 0;
-    struct path path = READ(file, f_path);
+    struct path path = {};
+    value->mode = 0;
+    // An argument that may be none has to be looked at first: the verifier lets no program count on
+    // from it before (mmap_file, in newer kernels).
+    if (file) {
+        opaque(file);
+        struct inode *inode = READ(file, f_inode);
+        value->mode = inode ? READ(inode, i_mode) : 0;
+        path = READ(file, f_path);
+    }
     start_path(slot, path.dentry, path.mnt);
 }
 
