@@ -82,9 +82,11 @@ def test_a_function_of_the_kernel_within_itself(node, needs, data):
         with socket.create_connection(("127.0.0.1", port)):
             pass
     events = node.own()
+    assert node.sink.end_calls({os.getpid()}) == []
+    if not events:
+        pytest.skip("this kernel's compiler has put the function into its callers")
     to_server = [event for event in events if event.args[0].value.dport == port]
     to_client = [event for event in events if event.args[0].value.sport == port]
     assert to_server
     assert to_client
     assert all(event.return_.value == 0 for event in events)
-    assert node.sink.end_calls({os.getpid()}) == []
