@@ -28,13 +28,17 @@ SELECTION = (
     "tests/bpf/test_lifecycle.py",
     "tests/bpf/test_privileges.py",
     "tests/bpf/policy/test_actions.py",
+    "tests/bpf/policy/test_buffers.py",
     "tests/bpf/policy/test_chains.py",
+    "tests/bpf/policy/test_denials.py",
     "tests/bpf/policy/test_hooks.py",
     "tests/bpf/policy/test_ima.py",
     "tests/bpf/policy/test_objects.py",
     "tests/bpf/policy/test_packets.py",
     "tests/bpf/policy/test_policies.py",
     "tests/bpf/policy/test_processes.py",
+    "tests/bpf/policy/test_registers.py",
+    "tests/bpf/policy/test_returns.py",
     "tests/bpf/policy/test_workloads.py",
 )
 _POLICIES = 72
